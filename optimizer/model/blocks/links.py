@@ -1,0 +1,60 @@
+"""Names of the quantities by which the plan enters an operating block."""
+
+from __future__ import annotations
+
+from optimizer.preparing.case import Asset, Case, Offer, Site
+
+FIRM = "firm_mw"
+EXPORT = "export_mw"
+CO2 = "co2_kt"
+WATER = "water_1000m3"
+
+
+def load(workload: str) -> str:
+    """Placed MW of a workload."""
+    return f"it_mw:{workload}"
+
+
+def power(asset: Asset) -> str:
+    """Standing MW of an asset."""
+    return f"mw:{asset.technology}"
+
+
+def energy(asset: Asset) -> str:
+    """Standing MWh of a storage."""
+    return f"mwh:{asset.technology}"
+
+
+def flexible(offer: Offer) -> str:
+    """Flexible MW of an offer; each offer is curtailed in hours of its own."""
+    return f"flexible_mw:{offer.offer}"
+
+
+def limits_co2(case: Case) -> bool:
+    """Whether blocks share a CO2 cap."""
+    return bool(case.co2_caps)
+
+
+def limits_water(site: Site) -> bool:
+    """Whether the dispatch of a site competes for water."""
+    limited = site.water_limit_m3 == site.water_limit_m3  # not NaN
+    return limited and any(a.water_m3_per_mwh > 0 for a in site.assets)
+
+
+def names(case: Case, site: Site) -> tuple[str, ...]:
+    """All links of a site's blocks, in order."""
+    links = [load(w) for w in case.workloads]
+    for asset in site.assets:
+        links.append(power(asset))
+        if asset.is_storage:
+            links.append(energy(asset))
+    if site.offers:
+        links.append(FIRM)
+        links += [flexible(offer) for offer in site.offers]
+        if site.sells_energy:
+            links.append(EXPORT)
+    if limits_co2(case):
+        links.append(CO2)
+    if limits_water(site):
+        links.append(WATER)
+    return tuple(links)

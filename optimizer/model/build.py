@@ -1,0 +1,87 @@
+"""The planning model: every decision of a month or longer, on one page.
+
+Each site is built alone and contributes its terms to the joint rows (demand, slots, budget,
+CO2), which are closed once over all sites. Hourly operation enters as one column a site and
+period, ``operating_cost``, of which the solving side knows cuts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pyomo.environ as pyo
+
+from optimizer.model.ledger import Ledger
+from optimizer.model.parts import (
+    budget,
+    campus,
+    carbon,
+    interconnection,
+    land,
+    operation,
+    permits,
+    power,
+    siting,
+    slots,
+    water,
+    workloads,
+)
+from optimizer.preparing.case import Case
+
+PARTS = (
+    siting,
+    campus,
+    power,
+    interconnection,
+    permits,
+    workloads,
+    slots,
+    land,
+    carbon,
+    water,
+    budget,
+    operation,
+)
+"""The parts in order; each has ``applies``, ``add_site`` and ``add_joint``."""
+
+
+@dataclass(frozen=True)
+class Planning:
+    """The planning model with what the solving side needs of it."""
+
+    model: pyo.ConcreteModel
+    ledger: Ledger
+    case: Case
+
+
+def build_site(case: Case, site: str, ledger: Ledger, into: pyo.Block) -> pyo.Block:
+    """All that concerns one site; ``into.joint[row]`` holds its terms of the joint rows."""
+    into.joint = {}
+    into.links = [{} for _ in case.periods]
+    into.case_site = case.sites[site]
+    for part in PARTS:
+        if part.applies(case):
+            part.add_site(into, case, case.sites[site], ledger)
+    return into
+
+
+def joint_sum(model: pyo.ConcreteModel, key: tuple[Any, ...]) -> Any:
+    """Sum of all sites' terms of a joint row."""
+    return pyo.quicksum(
+        term for site in model.site.values() for term in site.joint.get(key, ())
+    )
+
+
+def build(case: Case) -> Planning:
+    """All sites, then the joint rows, then the objective."""
+    model = pyo.ConcreteModel(case.name)
+    ledger = Ledger()
+    model.site = pyo.Block(list(case.sites))
+    for site in case.sites:
+        build_site(case, site, ledger, model.site[site])
+    for part in PARTS:
+        if part.applies(case):
+            part.add_joint(model, case, ledger)
+    ledger.close(model)
+    return Planning(model, ledger, case)

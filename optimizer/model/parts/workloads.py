@@ -1,0 +1,87 @@
+"""Placement of IT load, backlog and the price of delay."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pyomo.environ as pyo
+
+from optimizer.model.blocks import links
+from optimizer.model.ledger import Ledger
+from optimizer.model.parts.common import contribute
+from optimizer.preparing.case import Case, Site
+
+
+def applies(case: Case) -> bool:
+    """Always."""
+    return True
+
+
+def add_site(block: pyo.Block, case: Case, site: Site, ledger: Ledger) -> None:
+    """``place[w, r, p]`` >= 0 where latency allows; their sum <= IT load of standing blocks."""
+    allowed = [
+        (w, r, p)
+        for (w, r, s) in case.reach
+        if s == site.site
+        for p in range(len(case.periods))
+        if case.demand.get((w, r, p), 0.0) > 0
+    ]
+    block.place = pyo.Var(allowed, domain=pyo.NonNegativeReals)
+    block.place_rows = pyo.ConstraintList()
+    for w, r, p in allowed:
+        block.place[w, r, p].setub(min(case.demand[w, r, p], site.max_it_mw))
+        contribute(block, ("demand", w, r, p), block.place[w, r, p])
+        cost = case.reach[w, r, site.site]
+        if cost:
+            ledger.cost(
+                "placement", cost * case.periods[p].discounted_months * block.place[w, r, p],
+                site=site.site, item=f"{w}/{r}", period=case.periods[p].name,
+            )  # fmt: skip
+    for p in range(len(case.periods)):
+        for name in case.workloads:
+            block.links[p][links.load(name)] = pyo.quicksum(
+                block.place[w, r, q] for (w, r, q) in allowed if w == name and q == p
+            )
+        placed = pyo.quicksum(block.links[p][links.load(w)] for w in case.workloads)
+        block.place_rows.add(placed <= block.it_capacity[p])
+
+
+def add_joint(model: pyo.ConcreteModel, case: Case, ledger: Ledger) -> None:
+    """``backlog[w, r, p]`` in [0, max_backlog]: placed + backlog = demand; delay is priced."""
+    model.backlog = pyo.Var(list(case.demand), domain=pyo.NonNegativeReals)
+    model.demand_met = pyo.ConstraintList()
+    for (w, r, p), wanted in case.demand.items():
+        missing = model.backlog[w, r, p]
+        missing.setub(case.max_backlog[w, r, p])
+        placed = _joint(model, ("demand", w, r, p))
+        model.demand_met.add(placed + missing == wanted)
+        price = case.workloads[w].delay_price * case.periods[p].discounted_months
+        ledger.cost("delay", price * missing, item=f"{w}/{r}", period=case.periods[p].name)
+    _add_rounding(model, case)
+
+
+def _add_rounding(model: pyo.ConcreteModel, case: Case) -> None:
+    """Whole blocks must cover the demand that has no backlog, rounded up.
+
+    With blocks of one size B and f the fraction of D / B (1 if whole), mixed-integer rounding
+    of sum(B x blocks) + backlog >= D gives sum(blocks) + backlog / (B f) >= ceil(D / B).
+    """
+    sizes = {h.it_mw for site in case.sites.values() for h in site.halls}
+    if len(sizes) != 1:
+        return
+    (size,) = sizes
+    model.demand_in_blocks = pyo.ConstraintList()
+    for p in range(len(case.periods)):
+        wanted = sum(d for (_, _, q), d in case.demand.items() if q == p)
+        if wanted <= 0:
+            continue
+        whole = math.ceil(wanted / size - 1e-9)
+        fraction = wanted / size - (whole - 1)
+        missing = pyo.quicksum(v for (_, _, q), v in model.backlog.items() if q == p)
+        blocks = _joint(model, ("blocks", p, size))
+        model.demand_in_blocks.add(blocks + missing / (size * fraction) >= whole)
+
+
+def _joint(model: pyo.ConcreteModel, key: tuple[Any, ...]) -> Any:
+    return pyo.quicksum(t for site in model.site.values() for t in site.joint.get(key, ()))

@@ -1,0 +1,67 @@
+"""Options of a run and what a solve reports while and after it works."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+Engine = Literal["auto", "decomposition", "monolith"]
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How to solve; None takes the case's own setting.
+
+    Parameters
+    ----------
+    gap : proven relative gap at which the run ends
+    time_limit_s : wall time of the whole command [s]
+    threads : number of threads
+    engine : ``decomposition`` (planning model and hourly blocks) or ``monolith``
+        (one plain Pyomo program); ``auto`` takes the decomposition
+    seed : seed of everything that draws
+    """
+
+    gap: float | None = None
+    time_limit_s: float | None = None
+    threads: int = 2
+    engine: Engine = "auto"
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One line of progress. Money in US$; ``best`` and ``gap`` are inf before the first plan."""
+
+    seconds: float
+    phase: str
+    bound: float
+    best: float
+    gap: float
+
+
+OnProgress = Callable[[Progress], None]
+ShouldStop = Callable[[], bool]
+
+
+@dataclass
+class SolveReport:
+    """How a solve ended.
+
+    ``status`` is ``optimal`` (gap reached), ``feasible``, ``infeasible`` or ``no_plan``;
+    ``stop_reason`` is ``gap``, ``time_limit``, ``interrupted``, ``exhausted`` or ``infeasible``.
+    Money in US$.
+    """
+
+    status: str = "no_plan"
+    stop_reason: str = ""
+    engine: str = "decomposition"
+    objective: float = float("nan")
+    bound: float = float("-inf")
+    unavoidable_delay_usd: float = 0.0
+    problem: dict[str, int] = field(default_factory=dict)
+    timing: dict[str, float] = field(default_factory=dict)
+    progress: list[Progress] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
+    clashes: list[str] = field(default_factory=list)

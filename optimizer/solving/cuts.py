@@ -1,0 +1,110 @@
+"""A pool of cuts: operating cost of a block >= coefficients · its links."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+
+from optimizer.solving.planning_arrays import PlanningArrays
+
+
+class CutPool:
+    """All cuts known so far, as dense rows over the links of their block.
+
+    A cut is a row ``operating - coefficients · links >= 0`` of the planning arrays; cuts have
+    no constant because blocks are homogeneous.
+    """
+
+    def __init__(self, arrays: PlanningArrays) -> None:
+        self.count_columns = arrays.count
+        self.sites = list(arrays.link)
+        periods = len(next(iter(arrays.operating.values())))
+        width = max(len(columns) for columns in arrays.link.values())
+        # A link that a site does not have points at a column behind the last one.
+        self._links = np.full((len(self.sites) * periods, width), arrays.count)
+        self._operating = np.zeros(len(self.sites) * periods, dtype=int)
+        self._number = {}
+        for s, name in enumerate(self.sites):
+            for p in range(periods):
+                b = s * periods + p
+                self._number[name, p] = b
+                self._links[b, : len(arrays.link[name])] = arrays.link[name][:, p]
+                self._operating[b] = arrays.operating[name][p]
+        self._width = width
+        self._block = np.empty(0, dtype=int)
+        self._coefficients = np.empty((0, width))
+        self._new: list[tuple[int, np.ndarray]] = []
+
+    def __len__(self) -> int:
+        self._flush()
+        return len(self._block)
+
+    def add(self, site: str, period: int, coefficients: np.ndarray) -> None:
+        """Add a cut of a block [k$ for each unit of a link]."""
+        row = np.zeros(self._width)
+        row[: len(coefficients)] = coefficients
+        # Coefficients that cannot matter would only widen the range of the matrix.
+        row[np.abs(row) < 1e-9 * max(1.0, float(np.abs(row).max()))] = 0.0
+        self._new.append((self._number[site, period], row))
+
+    def _flush(self) -> None:
+        if self._new:
+            self._block = np.append(self._block, [b for b, _ in self._new])
+            self._coefficients = np.vstack([self._coefficients, [row for _, row in self._new]])
+            self._new = []
+
+    def value(self, site: str, period: int, coefficients: np.ndarray, x: np.ndarray) -> float:
+        """What a cut says of the operating cost at x [k$]."""
+        links = self._links[self._number[site, period], : len(coefficients)]
+        return float(coefficients @ x[links])
+
+    def slack(self, x: np.ndarray, which: np.ndarray | None = None) -> np.ndarray:
+        """Operating cost less each cut's value at x; negative where a cut is violated [k$]."""
+        self._flush()
+        block, rows = self._block, self._coefficients
+        if which is not None:
+            block, rows = block[which], rows[which]
+        padded = np.append(x, 0.0)
+        said = np.einsum("nk,nk->n", rows, padded[self._links[block]])
+        return np.asarray(x[self._operating[block]] - said)
+
+    def scale(self, x: np.ndarray) -> np.ndarray:
+        """1 + |operating cost| at x of each cut's block, to judge a slack by [k$]."""
+        self._flush()
+        return np.asarray(1.0 + np.abs(x[self._operating[self._block]]))
+
+    def active_load(self, x: np.ndarray, loads: np.ndarray) -> np.ndarray:
+        """Whether each cut's block carries load at x; ``loads`` are the load links' columns."""
+        self._flush()
+        carries = np.zeros(self.count_columns + 1, dtype=bool)
+        carries[loads] = x[loads] > 1e-3
+        return np.asarray(carries[self._links[self._block]].any(axis=1))
+
+    def tight_values(self, x: np.ndarray) -> np.ndarray:
+        """x with every operating cost lifted to its highest cut (-inf where there is none)."""
+        self._flush()
+        lifted = x.copy()
+        lifted[self._operating] = 0.0
+        said = -self.slack(lifted)
+        best = np.full(len(self._operating), -np.inf)
+        np.maximum.at(best, self._block, said)
+        lifted[self._operating] = best
+        return lifted
+
+    def matrix(self, which: np.ndarray) -> sp.csr_matrix:
+        """The chosen cuts as rows over all columns."""
+        self._flush()
+        rows = self._coefficients[which]
+        block = self._block[which]
+        i, k = np.nonzero(rows)
+        n = np.arange(len(which))
+        return sp.csr_matrix(
+            (
+                np.concatenate([-rows[i, k], np.ones(len(which))]),
+                (
+                    np.concatenate([i, n]),
+                    np.concatenate([self._links[block[i], k], self._operating[block]]),
+                ),
+            ),
+            shape=(len(which), self.count_columns),
+        )

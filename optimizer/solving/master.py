@@ -1,0 +1,325 @@
+"""The planning model with cuts: linear relaxation by in-out rounds, and mixed-integer solves."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from optimizer.model.blocks import links
+from optimizer.preparing.case import Case
+from optimizer.solving.cuts import CutPool
+from optimizer.solving.highs import INFINITY, Solution, make_model, run_lp, run_mip
+from optimizer.solving.oracle import BlockOracle, Outcome, Task
+from optimizer.solving.planning_arrays import KINDS, PlanningArrays
+from optimizer.solving.truth import links_of, operates
+
+VIOLATED = 1e-6
+IDLE_ROUNDS = 6
+REPRICED_VIOLATED = 1e-4
+SEED_ADDERS = (0.0, 0.01, 0.03, 0.1, 1.0, np.inf)
+
+
+@dataclass(eq=False)
+class Relaxed:
+    """Result of in-out rounds [k$].
+
+    ``x`` is the last point of the cut model, ``bound`` its value, ``center`` the best point
+    tried with estimated value ``estimate``; ``co2_price`` of each capped group.
+    """
+
+    x: np.ndarray
+    bound: float
+    center: np.ndarray
+    estimate: float
+    co2_price: dict[str, float]
+    tight: np.ndarray
+
+
+class Master:
+    """Planning arrays + pool of cuts + oracle."""
+
+    def __init__(
+        self, case: Case, arrays: PlanningArrays, oracle: BlockOracle, should_stop: Callable[[], bool]
+    ) -> None:
+        self.case, self.arrays, self.oracle = case, arrays, oracle
+        self.pool = CutPool(arrays)
+        self.should_stop = should_stop
+        self.names = {name: links.names(case, site) for name, site in case.sites.items()}
+        self.caps = {c.group: c.value for c in case.co2_caps}
+        self.load_columns = np.concatenate(
+            [
+                arrays.link[s][[n.startswith("it_mw:") for n in self.names[s]]].ravel()
+                for s in case.sites
+            ]
+        )
+
+    # -- cuts -------------------------------------------------------------------------
+
+    def seed(self) -> None:
+        """Cuts from hourly prices guessed without a solve: cheapest running cost plus an adder."""
+        top = 12 * max((0.05, *self._co2_guess().values()))
+        for site in self.case.sites:
+            for p in range(len(self.case.periods)):
+                shape, cost = self.oracle.shape(site, p), self.oracle.cost(site, p)
+                hours = len(shape.hours)
+                cheapest = np.full(hours, self.case.unserved_price)
+                for name, part in shape.groups.items():
+                    if name == "import" or name.startswith("generation:"):
+                        dear = cost[part] > 1e-6
+                        np.minimum(cheapest, np.where(dear, cost[part], cheapest), out=cheapest)
+                for adder in SEED_ADDERS:
+                    for co2 in (0.0, top) if shape.co2_row >= 0 else (0.0,):
+                        prices = np.zeros(shape.matrix.shape[0])
+                        level = np.minimum(cheapest + adder, self.case.unserved_price)
+                        prices[shape.balance] = level
+                        start = shape.balance.stop
+                        end = shape.matrix.shape[0] - (shape.co2_row >= 0) - (shape.water_row >= 0)
+                        prices[start:end] = float(level.mean())
+                        if shape.co2_row >= 0:
+                            prices[shape.co2_row] = -co2
+                        self.pool.add(site, p, shape.cut(cost, prices))
+
+    def _co2_guess(self) -> dict[str, float]:
+        return dict.fromkeys(self.caps, 0.05)
+
+    def learn(self, outcomes: Iterable[Outcome], x: np.ndarray | None = None) -> int:
+        """Add the outcomes' cuts, and re-priced ones of look-alike blocks violated at x.
+
+        Hourly prices of one period, scaled by the growth of running cost, give a valid cut of
+        any other period with the same hours; it is kept if it says something new at x.
+        """
+        kept = 0
+        for outcome in outcomes:
+            task = outcome.task
+            self.pool.add(task.site, task.period, outcome.cut)
+            if x is None:
+                continue
+            own = self.oracle.cost(task.site, task.period)
+            for p in self.oracle.same_hours(task.period):
+                if p == task.period:
+                    continue
+                ratio = float(self.oracle.cost(task.site, p).sum() / own.sum())
+                cut = self.oracle.cut(task.site, p, outcome.prices * ratio)
+                operating = x[self.arrays.operating[task.site][p]]
+                if self.pool.value(task.site, p, cut, x) > operating + REPRICED_VIOLATED * (
+                    1 + abs(operating)
+                ):
+                    self.pool.add(task.site, p, cut)
+                    kept += 1
+        return kept
+
+    # -- prices and evaluation ----------------------------------------------------------
+
+    def co2_prices(self, solution: Solution) -> dict[str, float]:
+        """Multiplier of each group's cap [k$/t, discounted] from row duals."""
+        return {
+            group: max(0.0, -float(solution.row_dual[row])) / 1000.0
+            for group, row in self.arrays.co2_row.items()
+        }
+
+    def evaluate(
+        self, x: np.ndarray, co2: dict[str, float]
+    ) -> tuple[float, list[Outcome]]:
+        """Blocks at x with priced CO2 -> (Lagrangian value of the plan [k$], outcomes)."""
+        arrays, case = self.arrays, self.case
+        base = arrays.cost.copy()
+        base[arrays.operating_columns] = 0.0
+        value = float(base @ x) + arrays.constant
+        tasks = []
+        for site in case.sites:
+            for p, period in enumerate(case.periods):
+                at = links_of(arrays, x, site, p)
+                if operates(case, self.names[site], at):
+                    price = co2.get(period.group, 0.0) / period.pass_weight
+                    tasks.append(Task(site, p, at, price))
+        outcomes = self.oracle.evaluate(tasks)
+        for o in outcomes:
+            value += o.priced * case.periods[o.task.period].pass_weight
+        for group, price in co2.items():
+            value -= price * self.caps[group]
+        return value, outcomes
+
+    # -- linear relaxation --------------------------------------------------------------
+
+    def rows(self, which: np.ndarray) -> tuple[sp.csr_matrix, np.ndarray, np.ndarray]:
+        """Planning rows and the chosen cuts."""
+        arrays = self.arrays
+        if not len(which):
+            return arrays.matrix, arrays.row_lower, arrays.row_upper
+        return (
+            sp.vstack([arrays.matrix, self.pool.matrix(which)], format="csr"),
+            np.append(arrays.row_lower, np.zeros(len(which))),
+            np.append(arrays.row_upper, np.full(len(which), INFINITY)),
+        )
+
+    def relax(
+        self,
+        lower: np.ndarray,
+        upper: np.ndarray,
+        *,
+        rounds: int,
+        tolerance: float,
+        deadline: float,
+        start: np.ndarray | None = None,
+        cuts: np.ndarray | None = None,
+        spread: tuple[float, ...] = (1.0,),
+        on_round: Callable[[int, float, float], None] | None = None,
+        lazy: bool = False,
+    ) -> Relaxed | None:
+        """In-out rounds on the continuous relaxation within column bounds.
+
+        Each round solves the LP with the lazy cuts that matter, evaluates all blocks halfway
+        between the LP's point and the best point so far, and adds cuts. ``spread`` are
+        multiples of the CO2 price at which the LP's own point is evaluated in turn: the LP
+        cannot ask for a CO2 price above those of its cuts. With ``lazy`` no block is solved:
+        known cuts are added until none is violated. None if the rows are infeasible.
+        """
+        arrays, pool = self.arrays, self.pool
+        pool.slack(np.zeros(arrays.count))
+        active = np.arange(len(pool)) if cuts is None else cuts
+        idle = np.zeros(len(active), dtype=int)
+        matrix, low, high = self.rows(active)
+        model = make_model(arrays.cost, lower, upper, matrix, low, high)
+        model.changeObjectiveOffset(arrays.constant)
+        base = arrays.matrix.shape[0]
+        center, estimate, center_co2 = start, np.inf, None
+        result: Relaxed | None = None
+        for k in range(rounds):
+            solution = run_lp(model, 8.0)
+            if solution.x is None:
+                return None if solution.infeasible else result
+            x, co2 = solution.x, self.co2_prices(solution)
+            duals = solution.row_dual[base:]
+            # Lazily add what the LP's point violates before any block is solved.
+            violated = np.setdiff1d(np.flatnonzero(pool.slack(x) < -VIOLATED * pool.scale(x)), active)
+            result = Relaxed(
+                x, solution.value, x if center is None else center, estimate, co2,
+                active[np.abs(duals) > 1e-9],
+            )  # fmt: skip
+            if on_round is not None:
+                on_round(k, solution.value, estimate)
+            if lazy:
+                # Only the cuts that are known: again until none is violated.
+                if not len(violated):
+                    break
+            elif not len(violated) or k % 2:
+                if np.isfinite(estimate) and estimate - solution.value <= tolerance * abs(estimate):
+                    break
+                if time.monotonic() > deadline or self.should_stop():
+                    break
+                try_x = x if center is None else 0.5 * (x + center)
+                try_co2 = co2 if center_co2 is None else {
+                    g: 0.5 * (co2[g] + center_co2[g]) for g in co2
+                }  # fmt: skip
+                value, outcomes = self.evaluate(try_x, try_co2)
+                self.learn(outcomes, x)
+                if value < estimate or center_co2 is None:
+                    center, estimate, center_co2 = try_x, value, try_co2
+                factor = spread[k % len(spread)]
+                if factor != 1.0 or k % 4 == 3:
+                    _, more = self.evaluate(x, {g: factor * max(v, 1e-3) for g, v in co2.items()})
+                    self.learn(more)
+                slack = pool.slack(x)
+                violated = np.setdiff1d(
+                    np.flatnonzero(slack < -VIOLATED * pool.scale(x)), active
+                )
+                if not len(violated) and factor == 1.0:
+                    # The middle gave nothing new: ask at the LP's own point.
+                    _, more = self.evaluate(x, co2)
+                    self.learn(more)
+                    slack = pool.slack(x)
+                    violated = np.setdiff1d(
+                        np.flatnonzero(slack < -VIOLATED * pool.scale(x)), active
+                    )
+                    if not len(violated):
+                        break
+            slack_active = pool.slack(x, active)
+            idle = np.where((np.abs(duals) < 1e-9) & (slack_active > VIOLATED), idle + 1, 0)
+            drop = np.flatnonzero(idle >= IDLE_ROUNDS)
+            if len(drop) > 200:
+                model.deleteRows(len(drop), (base + drop).astype(np.int32))
+                keep = np.ones(len(active), dtype=bool)
+                keep[drop] = False
+                active, idle = active[keep], idle[keep]
+            if len(violated):
+                added = pool.matrix(violated)
+                model.addRows(
+                    len(violated), np.zeros(len(violated)), np.full(len(violated), INFINITY),
+                    added.nnz, added.indptr[:-1].astype(np.int32),
+                    added.indices.astype(np.int32), added.data,
+                )  # fmt: skip
+                active = np.append(active, violated)
+                idle = np.append(idle, np.zeros(len(violated), dtype=int))
+        return result
+
+    # -- integers -------------------------------------------------------------------------
+
+    def thin(self, points: Iterable[np.ndarray], relaxed: Relaxed | None = None) -> np.ndarray:
+        """Few cuts that matter: with a dual, or tight at a point where its block carries load."""
+        chosen = [] if relaxed is None else [relaxed.tight]
+        for x in points:
+            lifted = self.pool.tight_values(x)
+            tight = self.pool.slack(lifted) < 1e-4 * self.pool.scale(lifted)
+            chosen.append(np.flatnonzero(tight & self.pool.active_load(x, self.load_columns)))
+        return np.unique(np.concatenate([np.asarray(c, dtype=int) for c in chosen]))
+
+    def mip(
+        self,
+        kinds: tuple[str, ...],
+        cuts: np.ndarray,
+        seconds: float,
+        *,
+        lower: np.ndarray | None = None,
+        upper: np.ndarray | None = None,
+        start: np.ndarray | None = None,
+        gap: float = 0.002,
+        cost: np.ndarray | None = None,
+        effort: float = 0.05,
+    ) -> Solution:
+        """The planning MIP with these cuts; only columns of ``kinds`` are whole."""
+        arrays = self.arrays
+        matrix, low, high = self.rows(cuts)
+        whole = np.isin(arrays.kind, [KINDS.index(k) for k in kinds])
+        model = make_model(
+            arrays.cost if cost is None else cost,
+            arrays.lower if lower is None else lower,
+            arrays.upper if upper is None else upper,
+            matrix, low, high, whole,
+            mip_rel_gap=gap, mip_abs_gap=1e-6, mip_heuristic_effort=effort,
+            random_seed=int(self.case.inputs.setting("seed")),
+        )  # fmt: skip
+        if cost is None:
+            model.changeObjectiveOffset(arrays.constant)
+        return run_mip(model, whole, seconds, start)
+
+    def fixed(self, x: np.ndarray, kinds: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+        """Column bounds with the integers of these kinds fixed at x."""
+        lower, upper = self.arrays.lower.copy(), self.arrays.upper.copy()
+        chosen = np.isin(self.arrays.kind, [KINDS.index(k) for k in kinds])
+        lower[chosen] = upper[chosen] = np.round(x[chosen])
+        return lower, upper
+
+    def valued(self, x: np.ndarray) -> np.ndarray:
+        """x as a start that the cut model accepts: quotas and operating costs re-optimised."""
+        arrays = self.arrays
+        lower, upper = x.copy(), x.copy()
+        free = list(arrays.operating_columns)
+        for site, names in self.names.items():
+            for k, name in enumerate(names):
+                if name in (links.CO2, links.WATER):
+                    free += list(arrays.link[site][k])
+        for v in ("co2_quota", "water_quota"):
+            free += [
+                k for k, var in enumerate(arrays.variables)
+                if var.parent_component().local_name == v
+            ]  # fmt: skip
+        lower[free], upper[free] = arrays.lower[free], arrays.upper[free]
+        which = np.arange(len(self.pool))
+        matrix, low, high = self.rows(which)
+        model = make_model(arrays.cost, lower, upper, matrix, low - 1e-6, high + 1e-6)
+        solution = run_lp(model, 10.0)
+        return self.pool.tight_values(x) if solution.x is None else solution.x

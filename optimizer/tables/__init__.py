@@ -1,0 +1,36 @@
+"""Input tables: every column declared once."""
+
+from optimizer.tables import demand, grid, limits, settings, sites, technologies
+from optimizer.tables.column import Column, Table
+
+SETTINGS_KEYS = settings.KEYS
+"""The keys of the table ``settings``, declared like columns."""
+
+TABLES: tuple[Table, ...] = (
+    settings.TABLE,
+    demand.PERIODS,
+    demand.REGIONS,
+    demand.COMPUTE,
+    demand.WORKLOADS,
+    demand.DEMAND,
+    sites.SITES,
+    sites.CAMPUS_BLOCKS,
+    technologies.TECHNOLOGIES,
+    technologies.TECHNOLOGY_COSTS,
+    technologies.SITE_TECHNOLOGIES,
+    technologies.FUELS,
+    grid.TARIFFS,
+    grid.INTERCONNECTIONS,
+    grid.INTERCONNECTION_STEPS,
+    limits.PERMITS,
+    limits.COMPONENTS,
+    limits.SUPPLY,
+    limits.COMPONENT_USE,
+    limits.POLICIES,
+    demand.PLACEMENT,
+)
+"""All tables in the order in which one fills them in."""
+
+BY_NAME: dict[str, Table] = {table.name: table for table in TABLES}
+
+__all__ = ["BY_NAME", "SETTINGS_KEYS", "TABLES", "Column", "Table"]

@@ -1,0 +1,75 @@
+"""How a table and its columns are declared: once, for validation, template, docs and types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["text", "number", "integer", "flag", "date", "any"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of an input table.
+
+    Parameters
+    ----------
+    name : snake_case, unit last
+    meaning : one line for the analyst
+    kind : what a cell holds; dates are the first of a month unless ``any_day``
+    unit : unit of a number, ``""`` if it has none
+    required : a blank cell is a problem
+    required_for : values of the table's ``class`` column for which a blank is a problem
+    default : what a blank cell becomes; None leaves it blank (NaN, NaT or "")
+    minimum, maximum : inclusive bounds of a number
+    allowed : the values a text may take
+    references : ``"table.column"`` that the value must occur in
+    wildcard : ``*`` is allowed and stands for every row of the referenced table
+    profile : the text names an hourly series in ``profiles/``
+    """
+
+    name: str
+    meaning: str
+    kind: Kind = "number"
+    unit: str = ""
+    required: bool = False
+    required_for: tuple[str, ...] = ()
+    default: float | str | bool | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    allowed: tuple[str, ...] = ()
+    references: str = ""
+    wildcard: bool = False
+    profile: bool = False
+    example: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One input table: a sheet of the workbook or a CSV file of the same name."""
+
+    name: str
+    meaning: str
+    row_is: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    required: bool = False
+
+    def column(self, name: str) -> Column:
+        """The declared column; KeyError if there is none."""
+        return next(c for c in self.columns if c.name == name)
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Names in the order in which they are written."""
+        return tuple(c.name for c in self.columns)
+
+
+def text(name: str, meaning: str, **options: object) -> Column:
+    """A text column."""
+    return Column(name, meaning, kind="text", **options)  # type: ignore[arg-type]
+
+
+def source() -> Column:
+    """Where the row's numbers come from; carried to the report, not used by the model."""
+    return text("source", "Where the numbers come from, or 'assumption'; shown in the report")
