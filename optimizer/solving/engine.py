@@ -29,9 +29,10 @@ from optimizer.solving.truth import Truth, quotas, true_cost
 DISCRETE = ("open", "permit", "connected", "halls")
 ALL = (*DISCRETE, "units")
 SPREAD = (1.0, 1.5, 4.0, 12.0)
-UNSERVED_FACTOR = 10.0
 FINAL_SHARE = 0.08
 """Share of the time that is kept for the last evaluation with dispatch."""
+UNSERVED_FACTOR = 10.0
+"""Multiple of the price of unserved energy once plans are made."""
 
 
 @dataclass(eq=False)
@@ -137,8 +138,8 @@ class Engine:
         if number % 4 == 0:
             self.tell("relaxation")
 
-    def consider(self, x: np.ndarray, *, tolerance: float) -> Truth:
-        """True cost of a plan whose integers are whole; keep it if it is the best."""
+    def cost_of(self, x: np.ndarray, *, tolerance: float) -> Truth:
+        """True cost of a plan whose integers are whole; its cuts join the pool."""
         guess = self.relaxed.co2_price if self.relaxed else {}
         truth = true_cost(
             self.case, self.arrays, self.oracle, x, guess, tolerance=tolerance, max_rounds=14
@@ -146,10 +147,16 @@ class Engine:
         self.master.learn(truth.outcomes)
         if self.relaxed is not None and truth.co2_price:
             self.relaxed.co2_price.update(truth.co2_price)
-        better = self.best is None or truth.total < self.best.truth.total
-        if truth.meets_caps and better:
-            self.best = Incumbent(quotas(self.case, self.arrays, truth, x), truth)
         return truth
+
+    def consider(self, x: np.ndarray, truth: Truth) -> None:
+        """Keep a plan if it is the best, after mending what it leaves unserved."""
+        known = np.inf if self.best is None else self.best.truth.total
+        if not truth.meets_caps or truth.total >= known:
+            return
+        x, truth = self.serve(x, truth.co2_price, tolerance=1e-4)
+        if truth.total < known:
+            self.best = Incumbent(quotas(self.case, self.arrays, truth, x), truth)
 
     def refit(self, x: np.ndarray, rounds: int, seconds: float, *, units: bool = True) -> None:
         """Openings and halls fixed: sizes, whole units, sizes again, true cost."""
@@ -180,21 +187,24 @@ class Engine:
             return
         self.keep = np.union1d(self.keep, sized.tight)
         precise = min(1e-4, 0.02 * self.gap)
-        seen: list[float] = []
+        tried: list[tuple[np.ndarray, Truth]] = []
         for point in (sized.center, sized.x):
-            seen.append(self.consider(point, tolerance=precise).total)
+            tried.append((point, self.cost_of(point, tolerance=precise)))
         for _ in range(4):
-            if self.best is None or time.monotonic() > end + 0.3 * seconds or self.stopping():
+            if time.monotonic() > end or self.stopping():
                 break
+            least = min(truth.total for _, truth in tried)
             again = master.relax(
                 lower, upper, rounds=30, tolerance=0, start=x, cuts=self.keep, deadline=end,
                 lazy=True,
             )  # fmt: skip
-            if again is None or min(seen) - again.bound < 0.3 * self.gap * abs(again.bound):
+            if again is None or least - again.bound < 0.3 * self.gap * abs(again.bound):
                 break
-            middle = 0.5 * (again.x + sized.center) if len(seen) % 2 else again.x
-            seen.append(self.consider(middle, tolerance=precise).total)
-        self.note("refit: true cost " + ", ".join(f"{v / 1e3:,.1f}" for v in seen) + " M$")
+            point = 0.5 * (again.x + sized.center) if len(tried) % 2 else again.x
+            tried.append((point, self.cost_of(point, tolerance=precise)))
+        self.note("refit: true cost " + ", ".join(f"{t.total / 1e3:,.1f}" for _, t in tried))
+        point, truth = min(tried, key=lambda pair: pair[1].total)
+        self.consider(point, truth)
 
     def first_plan(self, relaxed: Relaxed, seconds: float, rounds: int) -> None:
         """Openings, then halls, then sizes."""
@@ -240,7 +250,8 @@ class Engine:
             return
         before = len(master.pool)
         if small:
-            truth = self.consider(found.x, tolerance=min(1e-4, 0.01 * self.gap))
+            truth = self.cost_of(found.x, tolerance=min(1e-4, 0.01 * self.gap))
+            self.consider(found.x, truth)
             self.keep = np.union1d(self.keep, np.arange(before, len(master.pool)))
             self.note(f"bound plan: model {found.value / 1e3:,.2f} true {truth.total / 1e3:,.2f}")
             self.refit(found.x, 30, seconds, units=kinds != ALL)
@@ -281,52 +292,55 @@ class Engine:
     # -- the end --------------------------------------------------------------------------
 
     def settle(self) -> Incumbent:
-        """The best plan's sizes as the last LP gives them, with dispatch; no unserved energy."""
+        """The best plan without solver noise, with dispatch, and with nothing unserved."""
         assert self.best is not None
-        x = extract.cleaned(self.planning, self.arrays, self.best.x)
-        guess = dict(self.best.truth.co2_price)
-        x = self._serve_all(x, guess)
         self.oracle.tolerate(1e-9)
-        truth = self._final(x, guess)
+        return Incumbent(
+            *self.serve(self.best.x, dict(self.best.truth.co2_price), tolerance=1e-7)
+        )
+
+    def serve(
+        self, x: np.ndarray, guess: dict[str, float], *, tolerance: float
+    ) -> tuple[np.ndarray, Truth]:
+        """Mend what a plan leaves unserved: slightly larger sizes, then slightly less load."""
+
+        def operate(y: np.ndarray) -> Truth:
+            return true_cost(
+                self.case, self.arrays, self.oracle, y, guess, tolerance=tolerance,
+                keep_dispatch=True,
+            )  # fmt: skip
+
+        x = extract.cleaned(self.planning, self.arrays, x)
+        truth = operate(x)
+        for margin in (1e-3, 3e-3, 1e-2):
+            short = self._unserved(x, truth)
+            if not short:
+                break
+            larger = self._bolster(x, {site for site, _ in short}, margin)
+            if larger is not None:
+                x, truth = larger, operate(larger)
         for _ in range(6):
             short = self._unserved(x, truth)
             if not short:
                 break
-            self.note(f"shave: {sum(short.values()):.6f} MW")
-            shaved = self._shave(x, short)
-            if shaved is None:
-                break
-            x = extract.cleaned(self.planning, self.arrays, shaved)
-            truth = self._final(x, guess)
-        return Incumbent(x, truth)
+            self.note(f"place {sum(short.values()):.6f} MW less where energy is short")
+            x = self._shave(x, short)
+            truth = operate(x)
+        return x, truth
 
-    def _serve_all(self, x: np.ndarray, guess: dict[str, float]) -> np.ndarray:
-        """Sizes at which nothing is unserved: integers fixed, cuts at a very high price."""
-        if self.case.allowed_unserved_share > 0 or self.best is None:
-            return x
-        lower, upper = self.master.fixed(x, ALL)
-        self.oracle.penalise_unserved(UNSERVED_FACTOR**2)
-        for _ in range(25):
-            truth = true_cost(
-                self.case, self.arrays, self.oracle, x, guess, tolerance=1e-3, max_rounds=14
-            )
-            if truth.unserved < 1e-4 or self.seconds > self.limit:
-                break
-            self.master.learn(truth.outcomes)
-            again = self.master.relax(
-                lower, upper, rounds=30, tolerance=0.0, deadline=0.0, start=x, cuts=self.keep,
-                lazy=True,
-            )  # fmt: skip
-            if again is None:
-                break
-            x = extract.cleaned(self.planning, self.arrays, again.x)
-        self.note(f"serve all: {truth.unserved:.6f} MWh unserved, {truth.total / 1e3:,.2f} M$")
-        return x
-
-    def _final(self, x: np.ndarray, guess: dict[str, float]) -> Truth:
-        return true_cost(
-            self.case, self.arrays, self.oracle, x, guess, tolerance=1e-7, keep_dispatch=True
-        )
+    def _bolster(self, x: np.ndarray, sites: set[str], margin: float) -> np.ndarray | None:
+        """Continuous sizes at these sites a little larger, if all planning rows still hold."""
+        y = x.copy()
+        for k, v in enumerate(self.arrays.variables):
+            name = v.parent_component().local_name
+            if name in ("built_mw", "built_mwh", "firm_mw", "flexible_mw"):
+                if v.parent_block().case_site.site in sites:
+                    y[k] *= 1 + margin
+        y = extract.cleaned(self.planning, self.arrays, y)
+        rows = self.arrays.matrix @ y
+        scale = 1e-7 * (1 + np.abs(rows))
+        holds = (rows >= self.arrays.row_lower - scale) & (rows <= self.arrays.row_upper + scale)
+        return y if holds.all() else None
 
     def _unserved(self, x: np.ndarray, truth: Truth) -> dict[tuple[str, int], float]:
         """Blocks with more unserved energy than allowed: IT MW by which load must fall."""
@@ -349,25 +363,16 @@ class Engine:
                 short[site, p] = float(missing.max()) / max(lightest, 1e-6) * 1.001
         return short
 
-    def _shave(self, x: np.ndarray, short: dict[tuple[str, int], float]) -> np.ndarray | None:
-        """Place a little less where energy is short; the rest moves or waits."""
-        lower, upper = self.master.fixed(x, ALL)
-        arrays = self.arrays
-        for k, v in enumerate(arrays.variables):
-            name = v.parent_component().local_name
-            if name in ("built_mw", "built_mwh", "firm_mw", "flexible_mw"):
-                lower[k] = upper[k] = x[k]
-            elif name == "link" and v.index()[0].startswith("it_mw:"):
-                upper[k] = min(upper[k], x[k])
+    def _shave(self, x: np.ndarray, short: dict[tuple[str, int], float]) -> np.ndarray:
+        """Place a little less where energy is short; the rest waits."""
+        y, model = x.copy(), self.planning.model
+        place = {id(v): k for k, v in enumerate(self.arrays.variables)}
         for (site, p), mw in short.items():
-            columns = [arrays.link[site][k, p] for k in range(len(self.case.workloads))]
-            total = sum(x[c] for c in columns)
+            columns = [place[id(v)] for k, v in model.site[site].place.items() if k[2] == p]
+            total = float(sum(y[c] for c in columns))
             for c in columns:
-                upper[c] = max(0.0, x[c] - mw * (x[c] / total if total > 0 else 0.0))
-        done = self.master.relax(
-            lower, upper, rounds=30, tolerance=0.0, deadline=0.0, start=x, cuts=self.keep, lazy=True
-        )
-        return None if done is None else done.x
+                y[c] *= max(0.0, 1.0 - mw / total) if total > 0 else 0.0
+        return extract.cleaned(self.planning, self.arrays, y)
 
 
 def solve_case(

@@ -1,0 +1,66 @@
+"""Solves a case as one plain program (``--engine monolith``)."""
+
+from __future__ import annotations
+
+import time
+
+from optimizer.errors import NoPlanError, StoppedError
+from optimizer.model.monolith import build_monolith
+from optimizer.preparing.case import Case
+from optimizer.results.plan import Plan
+from optimizer.settings import OnProgress, Progress, RunOptions, ShouldStop, SolveReport
+from optimizer.solving import explain, extract
+from optimizer.solving.highs import make_model, run_mip
+from optimizer.solving.oracle import BlockOracle
+from optimizer.solving.planning_arrays import to_arrays
+from optimizer.solving.truth import true_cost
+
+
+def solve(
+    case: Case,
+    options: RunOptions,
+    on_progress: OnProgress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Plan:
+    """The monolith, solved by HiGHS to the asked gap; dispatch as of the fixed plan."""
+    begin = time.monotonic()
+    planning = build_monolith(case)
+    arrays = to_arrays(planning)
+    gap = float(case.inputs.setting("gap")) if options.gap is None else options.gap
+    limit = options.time_limit_s or float(case.inputs.setting("time_limit_s"))
+    tolerance = max(1e-9, min(1e-6, gap))
+    model = make_model(
+        arrays.cost, arrays.lower, arrays.upper, arrays.matrix, arrays.row_lower, arrays.row_upper,
+        arrays.integer, mip_rel_gap=gap, mip_abs_gap=1e-6, primal_feasibility_tolerance=tolerance,
+        dual_feasibility_tolerance=tolerance, mip_feasibility_tolerance=tolerance,
+    )  # fmt: skip
+    model.changeObjectiveOffset(arrays.constant)
+    found = run_mip(model, arrays.integer, 0.9 * limit - (time.monotonic() - begin))
+    if found.infeasible:
+        raise NoPlanError(explain.clash(planning, arrays))
+    if found.x is None:
+        raise StoppedError("The monolith found no plan in its time; try --engine decomposition.")
+    report = SolveReport(engine="monolith", bound=found.bound * 1e3)
+    x = extract.cleaned(planning, arrays, found.x)
+    with_dispatch = BlockOracle(case, options.threads, 1e-9)
+    truth = true_cost(case, arrays, with_dispatch, x, {}, tolerance=1e-9, keep_dispatch=True)
+    with_dispatch.close()
+    total = truth.total
+    open_gap = (total - found.bound) / max(abs(total), 1e-9)
+    done = found.optimal and open_gap <= max(gap, 1e-6)
+    report.status = "optimal" if done else "feasible"
+    report.stop_reason = "gap" if done else "time_limit"
+    if should_stop is not None and should_stop():
+        report.stop_reason = "interrupted"
+    report.problem = {
+        "rows": int(arrays.matrix.shape[0]),
+        "columns": arrays.count,
+        "nonzeros": int(arrays.matrix.nnz),
+        "integers": int(arrays.integer.sum()),
+    }
+    report.timing["solve"] = time.monotonic() - begin
+    line = Progress(report.timing["solve"], "monolith", found.bound * 1e3, total * 1e3, open_gap)
+    report.progress.append(line)
+    if on_progress is not None:
+        on_progress(line)
+    return extract.to_plan(planning, arrays, with_dispatch, x, truth, report)
