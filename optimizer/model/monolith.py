@@ -42,6 +42,8 @@ def _add_hours(
     generators = [a for a in site.assets if not a.is_storage]
     storages = [a for a in site.assets if a.is_storage]
     block.unserved = pyo.Var(hours, domain=pyo.NonNegativeReals)
+    if case.allowed_unserved_share == 0:
+        block.unserved.fix(0.0)
     block.imported = pyo.Var(hours, domain=pyo.NonNegativeReals)
     block.exported = pyo.Var(hours, domain=pyo.NonNegativeReals)
     block.generation = pyo.Var(

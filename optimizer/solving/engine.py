@@ -64,6 +64,7 @@ class Engine:
         self.best: Incumbent | None = None
         self.report = SolveReport(engine="decomposition")
         self.phase = "build"
+        self.unserved_factor = 1.0
         self.planning: Planning = build(case)
         self.arrays: PlanningArrays = to_arrays(self.planning)
         self.oracle = BlockOracle(case, options.threads, min(1e-7, max(1e-9, self.gap * 1e-2)))
@@ -154,9 +155,28 @@ class Engine:
         known = np.inf if self.best is None else self.best.truth.total
         if not truth.meets_caps or truth.total >= known:
             return
+        before = truth.total
         x, truth = self.serve(x, truth.co2_price, tolerance=1e-4)
+        if truth.total - before > 0.2 * self.gap * abs(before):
+            self._penalise(10 * self.unserved_factor)
         if truth.total < known:
             self.best = Incumbent(quotas(self.case, self.arrays, truth, x), truth)
+
+    def _penalise(self, factor: float) -> None:
+        """Raise the solver's price of unserved energy, at most to where delay is cheaper.
+
+        One MWh in one hour of a pass can always be avoided by placing one MW less all pass.
+        """
+        if self.case.allowed_unserved_share > 0:
+            return
+        delay = max((w.delay_price for w in self.case.workloads.values()), default=0.0)
+        longest = max(p.discounted_months / p.pass_weight for p in self.case.periods)
+        most = max(1.0, 2 * delay * longest / self.case.unserved_price)
+        factor = min(factor, most)
+        if factor > self.unserved_factor:
+            self.unserved_factor = factor
+            self.oracle.penalise_unserved(factor)
+            self.note(f"unserved energy priced {factor:,.0f} times")
 
     def refit(self, x: np.ndarray, rounds: int, seconds: float, *, units: bool = True) -> None:
         """Openings and halls fixed: sizes, whole units, sizes again, true cost."""
@@ -270,8 +290,7 @@ class Engine:
         self.master.seed()
         self.tell("seed")
         relaxed = self.relax(rounds=6, share=0.1)
-        if self.case.allowed_unserved_share == 0.0:
-            self.oracle.penalise_unserved(UNSERVED_FACTOR)
+        self._penalise(UNSERVED_FACTOR)
         self.first_plan(relaxed, seconds=min(25.0, 0.15 * self.limit), rounds=3)
         if self.gap_now() > self.gap and not self.stopping():
             relaxed = self.relax(rounds=60, share=0.35)

@@ -144,7 +144,7 @@ class Extraction:
                 self._asset(block, site, asset)
             if site.offers:
                 self._grid(block, site)
-            for (kind, variant), permit in block.permit.items():
+            for (kind, variant), permit in (block.find_component("permit") or {}).items():
                 if permit.value is not None and permit.value > 0.5:
                     cost = site.permit_cost[kind, variant] / self.case.factor[0] * 1e3
                     self.rows["permits"].append((name, kind, variant, cost))
