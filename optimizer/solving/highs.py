@@ -39,21 +39,20 @@ def make_model(
 ) -> highspy.Highs:
     """A HiGHS model from arrays; ``integer`` is a mask of columns."""
     columns = sp.csc_matrix(matrix)
-    lp = highspy.HighsLp()
-    lp.num_col_, lp.num_row_ = columns.shape[1], columns.shape[0]
-    lp.col_cost_, lp.col_lower_, lp.col_upper_ = cost, lower, upper
-    lp.row_lower_, lp.row_upper_ = row_lower, row_upper
-    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-    lp.a_matrix_.start_, lp.a_matrix_.index_ = columns.indptr, columns.indices
-    lp.a_matrix_.value_ = columns.data
-    if integer is not None and integer.any():
-        kinds = highspy.HighsVarType
-        lp.integrality_ = [kinds.kInteger if i else kinds.kContinuous for i in integer]
+    count = columns.shape[1]
+    whole = np.zeros(count, dtype=np.int32)
+    if integer is not None:
+        whole[integer] = 1
     model = highspy.Highs()
     # HiGHS wants the same number of threads in every model of a process.
     for name, value in {"output_flag": False, "threads": 1, **options}.items():
         model.setOptionValue(name, value)
-    model.passModel(lp)
+    # The call with arrays: filling a HighsLp converts them element by element, 6 times slower.
+    model.passModel(
+        count, columns.shape[0], columns.nnz, int(highspy.MatrixFormat.kColwise),
+        int(highspy.ObjSense.kMinimize), 0.0, cost, lower, upper, row_lower, row_upper,
+        columns.indptr.astype(np.int32), columns.indices.astype(np.int32), columns.data, whole,
+    )  # fmt: skip
     return model
 
 

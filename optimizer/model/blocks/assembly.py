@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
@@ -65,11 +66,10 @@ class Shape:
     water_row: int
     running: tuple[tuple[slice, Running], ...]
 
-    def __post_init__(self) -> None:
-        """Keep the transposes that every cut needs."""
-        object.__setattr__(self, "_transposed", sp.csr_matrix(self.matrix.T))
-        object.__setattr__(self, "_upper_transposed", sp.csr_matrix(self.upper.T))
-        object.__setattr__(self, "_rhs_transposed", sp.csr_matrix(self.rhs.T))
+    @cached_property
+    def _transposed(self) -> tuple[sp.csr_matrix, sp.csr_matrix, sp.csr_matrix]:
+        """A', B' and U', which every cut needs."""
+        return self.matrix.T.tocsr(), self.rhs.T.tocsr(), self.upper.T.tocsr()
 
     def cost(self, period: Period) -> np.ndarray:
         """Running cost of each column in one pass of a period [k$/MWh]."""
@@ -84,12 +84,10 @@ class Shape:
         dearest = cost[self.groups["unserved"]]
         np.minimum(y[self.balance], dearest, out=y[self.balance])
         np.minimum(y, 0.0, out=y, where=~self.equality)
-        reduced = cost - self._transposed @ y  # type: ignore[attr-defined]
+        matrix, rhs, upper = self._transposed
+        reduced = cost - matrix @ y
         np.minimum(reduced, 0.0, out=reduced)
-        return np.asarray(
-            self._rhs_transposed @ y  # type: ignore[attr-defined]
-            + self._upper_transposed @ reduced  # type: ignore[attr-defined]
-        )
+        return np.asarray(rhs @ y + upper @ reduced)
 
 
 class Assembly:
