@@ -1,0 +1,383 @@
+"""Checks over rows and across tables, all before any model is built.
+
+Each check is a small function (inputs, problems); ``CHECKS`` is their order. Checks append,
+they never raise.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+import pandas as pd
+
+from optimizer.errors import Problems
+from optimizer.reading.inputs import Inputs
+from optimizer.tables import BY_NAME, SETTINGS_KEYS, TABLES
+
+Check = Callable[[Inputs, Problems], None]
+PRICE_LOW, PRICE_HIGH = -500.0, 10_000.0
+IGNORED: dict[str, tuple[str, ...]] = {
+    "storage": ("heat_rate_mmbtu_per_mwh", "fuel", "co2_t_per_mwh", "nox_kg_per_mwh",
+                "water_m3_per_mwh", "forced_outage_rate", "planned_outage_rate"),
+    "thermal": ("capex_usd_per_kwh", "duration_h", "round_trip_efficiency",
+                "standing_loss_per_hour"),
+    "variable": ("capex_usd_per_kwh", "duration_h", "round_trip_efficiency",
+                 "standing_loss_per_hour", "heat_rate_mmbtu_per_mwh", "fuel",
+                 "forced_outage_rate", "planned_outage_rate"),
+}  # fmt: skip
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """A remedy that names the closest known name."""
+    found = difflib.get_close_matches(name, [k for k in known if k], 1, 0.5)
+    return f'Closest: "{found[0]}".' if found else ""
+
+
+def _rows(inputs: Inputs, table: str) -> Iterator[tuple[int, pd.Series]]:
+    for number, row in inputs.tables[table].iterrows():
+        yield int(str(number)), row
+
+
+def settings_are_known(inputs: Inputs, problems: Problems) -> None:
+    """Keys are declared, required ones present, values of their kind."""
+    from optimizer.reading.cells import CellReader, is_blank
+
+    columns = {c.name: c for c in SETTINGS_KEYS}
+    reader = CellReader("settings", problems)
+    for number, row in _rows(inputs, "settings"):
+        key = row["key"]
+        if key not in columns:
+            problems.add("unknown-setting", "settings", row=number, column="key", found=key,
+                         expected="a known setting", remedy=near(key, columns))  # fmt: skip
+        elif not is_blank(row["value"]):
+            value = reader.read(columns[key], row["value"], number, "")
+            allowed = columns[key].allowed
+            if allowed and value not in allowed:
+                problems.add("not-allowed", "settings", row=number, column=key, found=value,
+                             expected=f"one of {', '.join(allowed)}")  # fmt: skip
+    present = set(inputs.tables["settings"]["key"])
+    for key, column in columns.items():
+        if column.required and key not in present:
+            problems.add("missing-setting", "settings", column=key,
+                         expected=column.meaning.lower(), remedy=f"Add a row {key}.")  # fmt: skip
+
+
+def keys_are_unique(inputs: Inputs, problems: Problems) -> None:
+    """No two rows with the same key."""
+    for table in TABLES:
+        frame = inputs.tables[table.name]
+        twice = frame[frame.duplicated(list(table.key))]
+        for number, row in twice.iterrows():
+            key = " / ".join(str(row[k]) for k in table.key)
+            problems.add("duplicate-row", table.name, row=int(str(number)), column=table.key[0],
+                         found=key, expected=f"one row for each {' x '.join(table.key)}",
+                         remedy="Remove one of the rows.")  # fmt: skip
+
+
+def references_exist(inputs: Inputs, problems: Problems) -> None:
+    """Names that refer to other tables occur there."""
+    for table in TABLES:
+        for column in table.columns:
+            if not column.references:
+                continue
+            other, name = column.references.split(".")
+            known = set(inputs.tables[other][name])
+            for number, row in _rows(inputs, table.name):
+                value = row[column.name]
+                if value and value not in known and not (column.wildcard and value == "*"):
+                    problems.add("unknown-reference", table.name, row=number, column=column.name,
+                                 found=value, expected=f"a {name} of the table {other}",
+                                 remedy=near(value, known))  # fmt: skip
+
+
+def profiles_exist(inputs: Inputs, problems: Problems) -> None:
+    """Named series are there and their values plausible."""
+    shares = {"load_profile", "profile", "curtailment_profile"}
+    for table in TABLES:
+        for column in (c for c in table.columns if c.profile):
+            for number, row in _rows(inputs, table.name):
+                name = row[column.name]
+                if not name:
+                    continue
+                series = inputs.profiles.get(name)
+                where = {"row": number, "column": column.name, "found": name}
+                if series is None:
+                    problems.add("unknown-profile", table.name, **where,  # type: ignore[arg-type]
+                                 expected="a series in profiles/",
+                                 remedy=near(name, inputs.profiles))  # fmt: skip
+                    continue
+                low, high = float(series.min()), float(series.max())
+                span = f"it runs from {low:g} to {high:g}"
+                if column.name in shares and (low < 0 or high > 1):
+                    problems.add("profile-range", table.name, **where,  # type: ignore[arg-type]
+                                 expected="values from 0 to 1", remedy=f"{span.capitalize()}.")  # fmt: skip
+                if column.name == "pue_profile" and low < 1:
+                    problems.add("profile-range", table.name, **where,  # type: ignore[arg-type]
+                                 expected="values >= 1", remedy=f"{span.capitalize()}.")  # fmt: skip
+                if column.name == "price_profile" and (low < PRICE_LOW or high > PRICE_HIGH):
+                    problems.add("price-range", table.name, **where,  # type: ignore[arg-type]
+                                 expected="USD/MWh or USD/MMBtu", is_warning=True,
+                                 remedy=f"{span.capitalize()}: is the unit right?")  # fmt: skip
+
+
+def periods_follow_each_other(inputs: Inputs, problems: Problems) -> None:
+    """Contiguous from the plan's start, within a calendar year or whole years."""
+    expected = inputs.setting("plan_start")
+    if expected is None or pd.isna(expected):
+        return
+    for number, row in _rows(inputs, "periods"):
+        if row["start"] != expected:
+            problems.add("period-gap", "periods", row=number, column="start",
+                         found=f"{row['start']:%Y-%m-%d}", expected=f"{expected:%Y-%m-%d}",
+                         remedy="Periods follow each other from plan_start.")  # fmt: skip
+        start, months = row["start"], int(row["months"])
+        if start.month - 1 + months > 12 and (start.month != 1 or months % 12):
+            problems.add("period-across-years", "periods", row=number, column="months",
+                         found=months, expected="a period within one calendar year, or whole "
+                         "calendar years from January", remedy="Split it.")  # fmt: skip
+        expected = start + pd.DateOffset(months=months)
+
+
+def workloads_have_a_delay_price(inputs: Inputs, problems: Problems) -> None:
+    """A price of delay, given or from an accelerator."""
+    for number, row in _rows(inputs, "workloads"):
+        if np.isnan(row["delay_price_usd_per_mw_month"]) and not row["accelerator"]:
+            problems.add("no-delay-price", "workloads", row=number,
+                         column="delay_price_usd_per_mw_month", expected="a price or an accelerator",
+                         remedy="Fill one of the two: without it the cheapest plan is to wait.")  # fmt: skip
+
+
+def unserved_price_is_high_enough(inputs: Inputs, problems: Problems) -> None:
+    """At least max(10,000, 3 x delay price / 730), so that MW are not online without power."""
+    given = inputs.setting("unserved_price_usd_per_mwh")
+    delay = inputs.tables["workloads"]["delay_price_usd_per_mw_month"].max()
+    least = max(10_000.0, 3 * (0.0 if np.isnan(delay) else float(delay)) / 730)
+    if given is not None and given < least:
+        problems.add("unserved-price-low", "settings", column="unserved_price_usd_per_mwh",
+                     found=f"{given:g}", expected=f">= {least:,.0f}",
+                     remedy="Leave it blank, or raise it.")  # fmt: skip
+
+
+def markets_agree(inputs: Inputs, problems: Problems) -> None:
+    """A site buys at a price of its own market, and offers need a tariff."""
+    tariffs = inputs.tables["tariffs"].reset_index().set_index("tariff")
+    offered = set(inputs.tables["interconnections"]["site"])
+    for number, row in _rows(inputs, "sites"):
+        name = row["tariff"]
+        if name in tariffs.index and tariffs.loc[name, "market"] != row["market"]:
+            other = tariffs.loc[name]
+            problems.add("wrong-market", "sites", row=number, column="tariff", found=name,
+                         expected=f"a tariff of the market {row['market']}",
+                         remedy=f"tariffs!{other['index']} is a price of {other['market']}.")  # fmt: skip
+        if row["site"] in offered and not name:
+            problems.add("no-tariff", "sites", row=number, column="tariff",
+                         expected="a tariff, because the site has offers of grid service",
+                         remedy="Name one of the table tariffs.")  # fmt: skip
+
+
+def technologies_make_sense(inputs: Inputs, problems: Problems) -> None:
+    """Nothing that the class would ignore; fuel where there is a heat rate."""
+    columns = {c.name: c for c in BY_NAME["technologies"].columns}
+    for number, row in _rows(inputs, "technologies"):
+        for name in IGNORED.get(row["class"], ()):
+            value, default = row[name], columns[name].default
+            blank = value == "" if isinstance(value, str) else np.isnan(value)
+            if not blank and value != default:
+                problems.add("ignored-value", "technologies", row=number, column=name, found=value,
+                             expected=f"a blank: the class {row['class']} does not use it",
+                             remedy="Empty the cell.")  # fmt: skip
+        if row["class"] == "thermal" and row["heat_rate_mmbtu_per_mwh"] > 0 and not row["fuel"]:
+            problems.add("no-fuel", "technologies", row=number, column="fuel",
+                         expected="a fuel, because there is a heat rate")  # fmt: skip
+        if row["order_at_risk"] and np.isnan(row["refusal_probability"]):
+            problems.add("no-refusal-probability", "technologies", row=number,
+                         column="refusal_probability", expected="a probability for order_at_risk",
+                         remedy="Without it an order at risk would cost nothing.")  # fmt: skip
+        for step in ("procurement", "construction", "commissioning"):
+            _ordered(row, f"{step}_months", "technologies", number, problems)
+    for number, row in _rows(inputs, "permits"):
+        _ordered(row, "months", "permits", number, problems)
+
+
+def _ordered(row: pd.Series, name: str, table: str, number: int, problems: Problems) -> None:
+    low, likely, high = row[f"{name}_low"], row[name], row[f"{name}_high"]
+    if low > likely or likely > high:
+        problems.add("months-order", table, row=number, column=name,
+                     found=f"{low:g} / {likely:g} / {high:g}", expected="low <= likely <= high")  # fmt: skip
+
+
+def site_technologies_are_complete(inputs: Inputs, problems: Problems) -> None:
+    """Variable generation has a profile, fuels have a price at the site's hub."""
+    technologies = inputs.tables["technologies"].set_index("technology")
+    fuels = inputs.tables["fuels"]
+    sites = inputs.tables["sites"]
+    for number, row in _rows(inputs, "site_technologies"):
+        if row["technology"] not in technologies.index:
+            continue
+        tech = technologies.loc[row["technology"]]
+        if tech["class"] == "variable" and not row["profile"] and row["max_mw"] > 0:
+            problems.add("no-profile", "site_technologies", row=number, column="profile",
+                         expected="an hourly capacity factor for variable generation")  # fmt: skip
+        if tech["class"] == "storage" and row["profile"]:
+            problems.add("ignored-value", "site_technologies", row=number, column="profile",
+                         found=row["profile"], expected="a blank for storage")  # fmt: skip
+        if tech["fuel"] and row["max_mw"] > 0:
+            chosen = sites if row["site"] == "*" else sites[sites["site"] == row["site"]]
+            hubs = set(fuels.loc[fuels["fuel"] == tech["fuel"], "hub"])
+            for hub in sorted(set(chosen["gas_hub"])):
+                if hub not in hubs and "*" not in hubs:
+                    problems.add("no-fuel-price", "site_technologies", row=number,
+                                 column="technology", found=row["technology"],
+                                 expected=f'a price of {tech["fuel"]} at the hub "{hub}" or "*"',
+                                 remedy="Add a row to fuels.")  # fmt: skip
+
+
+def permits_exist(inputs: Inputs, problems: Problems) -> None:
+    """A permit kind that no jurisdiction knows is a slip; one that some lack is a warning."""
+    permits = inputs.tables["permits"]
+    known = set(zip(permits["jurisdiction"], permits["permit_kind"], strict=True))
+    places = set(inputs.tables["sites"]["jurisdiction"])
+    for table in ("technologies", "campus_blocks", "interconnections"):
+        for number, row in _rows(inputs, table):
+            kind = row["permit_kind"]
+            if not kind:
+                continue
+            missing = sorted(p for p in places if (p, kind) not in known)
+            if len(missing) == len(places):
+                problems.add("unknown-permit", table, row=number, column="permit_kind", found=kind,
+                             expected="a permit_kind of the table permits",
+                             remedy=near(kind, permits["permit_kind"]))  # fmt: skip
+            elif missing:
+                problems.add("permit-missing-somewhere", table, row=number, column="permit_kind",
+                             found=kind, expected=f"rows for {', '.join(missing)} too",
+                             remedy="It cannot be built there.", is_warning=True)  # fmt: skip
+
+
+def staircases_never_fall(inputs: Inputs, problems: Problems) -> None:
+    """Each offer has steps, of the same site, whose levels do not fall."""
+    steps = inputs.tables["interconnection_steps"]
+    offers = inputs.tables["interconnections"]
+    pairs = set(zip(offers["site"], offers["offer"], strict=True))
+    for number, row in _rows(inputs, "interconnection_steps"):
+        if (row["site"], row["offer"]) not in pairs:
+            problems.add("unknown-reference", "interconnection_steps", row=number, column="offer",
+                         found=f"{row['site']} / {row['offer']}",
+                         expected="an offer of the same site in interconnections")  # fmt: skip
+    for number, row in _rows(inputs, "interconnections"):
+        mine = steps[(steps["site"] == row["site"]) & (steps["offer"] == row["offer"])]
+        if mine.empty:
+            problems.add("no-steps", "interconnections", row=number, column="offer",
+                         found=row["offer"], expected="at least one row in interconnection_steps")  # fmt: skip
+        mine = mine.sort_values("from_date")
+        for name in ("firm_mw", "flexible_mw"):
+            falls = mine.index[mine[name].diff() < 0]
+            for at in falls:
+                problems.add("staircase-falls", "interconnection_steps", row=int(at), column=name,
+                             found=f"{mine.loc[at, name]:g}", expected="not below the step before",
+                             remedy="Levels are cumulative and never fall.")  # fmt: skip
+
+
+def component_users_exist(inputs: Inputs, problems: Problems) -> None:
+    """Users of components are known, and components have deliveries."""
+    known = {
+        "technology": set(inputs.tables["technologies"]["technology"]),
+        "campus_block": set(inputs.tables["campus_blocks"]["block"]),
+        "interconnection": set(inputs.tables["interconnections"]["offer"]),
+    }
+    for number, row in _rows(inputs, "component_use"):
+        names = known.get(row["user_kind"], set())
+        if row["user"] != "*" and row["user"] not in names:
+            problems.add("unknown-reference", "component_use", row=number, column="user",
+                         found=row["user"], expected=f"a {row['user_kind']} of this case, or *",
+                         remedy=near(row["user"], names))  # fmt: skip
+    supplied = set(inputs.tables["supply"]["component"])
+    for number, row in _rows(inputs, "components"):
+        if row["component"] not in supplied:
+            problems.add("no-supply", "components", row=number, column="component",
+                         found=row["component"], expected="rows in supply", is_warning=True,
+                         remedy="None is ever delivered: what needs it cannot be built.")  # fmt: skip
+
+
+def policies_are_clear(inputs: Inputs, problems: Problems) -> None:
+    """One limit of a kind for a year; one scope of CO2 caps; years inside the plan."""
+    table = inputs.tables["policies"]
+    years = {d.year for d in inputs.tables["periods"]["start"] if not pd.isna(d)}
+    for number, row in table[table.duplicated(["kind", "year"])].iterrows():
+        problems.add("duplicate-limit", "policies", row=int(str(number)), column="kind",
+                     found=row["kind"], expected="one limit of a kind for a year",
+                     remedy="Remove one of the rows.")  # fmt: skip
+    caps = table[table["kind"] == "co2_cap"]
+    if caps["scope"].nunique() > 1:
+        problems.add("two-scopes", "policies", row=int(caps.index[1]), column="scope",
+                     found=caps["scope"].iloc[1], expected="one scope for all CO2 caps")  # fmt: skip
+    last = inputs.tables["periods"].iloc[-1] if len(inputs.tables["periods"]) else None
+    for number, row in _rows(inputs, "policies"):
+        if np.isnan(row["year"]) or last is None or not years:
+            continue
+        end = (last["start"] + pd.DateOffset(months=int(last["months"]) - 1)).year
+        if not min(years) <= row["year"] <= end:
+            problems.add("year-outside", "policies", row=number, column="year",
+                         found=f"{row['year']:.0f}", expected=f"{min(years)} to {end}")  # fmt: skip
+        if row["kind"] == "allowed_unserved_share" and row["value"] > 1:
+            problems.add("out-of-range", "policies", row=number, column="value",
+                         found=f"{row['value']:g}", expected="a share from 0 to 1")  # fmt: skip
+
+
+def demand_is_covered(inputs: Inputs, problems: Problems) -> None:
+    """Every workload x region has every period; someone can serve it within latency."""
+    demand = inputs.tables["demand"]
+    periods = list(inputs.tables["periods"]["period"])
+    for (workload, region), rows in demand.groupby(["workload", "region"]):
+        missing = [p for p in periods if p not in set(rows["period"])]
+        if missing:
+            problems.add("demand-gap", "demand", row=int(rows.index[0]), column="period",
+                         found=f"{workload} / {region}", is_warning=True,
+                         expected=f"rows for {', '.join(missing[:6])} too",
+                         remedy="They are taken as 0 MW.")  # fmt: skip
+        if not _someone_serves(inputs, str(workload), str(region)):
+            problems.add("out-of-reach", "demand", row=int(rows.index[0]), column="region",
+                         found=f"{workload} / {region}", is_warning=True,
+                         expected="a site within the latency limit",
+                         remedy="No site can serve it: all of it will be backlog.")  # fmt: skip
+
+
+def _someone_serves(inputs: Inputs, workload: str, region: str) -> bool:
+    limits = inputs.tables["workloads"].set_index("workload")["max_latency_ms"]
+    if workload not in limits.index or np.isnan(limits[workload]):
+        return True
+    regions = inputs.tables["regions"].set_index("region")
+    if region not in regions.index:
+        return True
+    placement = inputs.tables["placement"]
+    given = placement[(placement["workload"] == workload) & (placement["region"] == region)]
+    known = given.set_index("site")["latency_ms"].dropna()
+    sites = inputs.tables["sites"]
+    place = regions.loc[region]
+    lat1, lat2 = np.radians(place["latitude"]), np.radians(sites["latitude"].to_numpy())
+    east = np.radians(sites["longitude"].to_numpy() - place["longitude"])
+    chord = np.sin((lat2 - lat1) / 2) ** 2 + np.cos(lat1) * np.cos(lat2) * np.sin(east / 2) ** 2
+    far = 2 * 6371.0088 * np.arcsin(np.sqrt(chord)) * float(inputs.setting("fibre_ms_per_km"))
+    latency = pd.Series(far + sites["fibre_latency_ms"].to_numpy(), index=sites["site"])
+    latency.update(known)
+    return bool((latency <= limits[workload]).any())
+
+
+CHECKS: tuple[Check, ...] = (
+    settings_are_known,
+    keys_are_unique,
+    references_exist,
+    profiles_exist,
+    periods_follow_each_other,
+    workloads_have_a_delay_price,
+    unserved_price_is_high_enough,
+    markets_agree,
+    technologies_make_sense,
+    site_technologies_are_complete,
+    permits_exist,
+    staircases_never_fall,
+    component_users_exist,
+    policies_are_clear,
+    demand_is_covered,
+)

@@ -1,0 +1,262 @@
+"""Reads a case from a workbook or a folder, checks it, and writes it again without loss."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from optimizer.errors import Problems
+from optimizer.reading import catalog, overrides, profiles
+from optimizer.reading.cells import CellReader, is_blank, to_text
+from optimizer.reading.sources import RawTable, read_folder, read_workbook
+from optimizer.tables import BY_NAME, SETTINGS_KEYS, TABLES, Column, Table
+
+NOTE = "note"
+"""A column of this name is allowed in every table and not read."""
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """Checked tables and profiles of a case.
+
+    Parameters
+    ----------
+    name : name of the case
+    source : where it was read from
+    tables : every declared table with its declared columns; the index is the sheet row
+    profiles : hourly series by name, each (8760,)
+
+    Notes
+    -----
+    Text is str with "" for blank; numbers are float64 with NaN; flags bool; dates
+    datetime64[ns] with NaT.
+    """
+
+    name: str
+    source: str
+    tables: dict[str, pd.DataFrame]
+    profiles: dict[str, np.ndarray]
+
+    def setting(self, key: str) -> Any:
+        """Typed value of a setting; its default if it is blank, None if it has none.
+
+        Raises
+        ------
+        KeyError : no such setting is declared
+        """
+        column = {c.name: c for c in SETTINGS_KEYS}[key]
+        table = self.tables["settings"]
+        found = table.loc[table["key"] == key, "value"]
+        if found.empty or is_blank(found.iloc[0]):
+            return column.default
+        value = CellReader("settings", Problems()).read(column, found.iloc[0], 0, "")
+        return int(value) if column.kind == "integer" else value
+
+    @classmethod
+    def from_tables(
+        cls,
+        tables: Mapping[str, pd.DataFrame],
+        series: Mapping[str, np.ndarray] | None = None,
+        changes: Sequence[str] = (),
+    ) -> tuple[Inputs | None, Problems]:
+        """Check tables made in Python; columns may be missing as in a file."""
+        raw = [
+            RawTable(
+                name, [str(c) for c in frame.columns],
+                [[None if is_blank(v) else v for v in row] for row in frame.to_numpy(dtype=object)],
+                2, False,
+            )
+            for name, frame in tables.items()
+        ]  # fmt: skip
+        problems = Problems()
+        return _assemble(raw, dict(series or {}), "tables", changes, problems), problems
+
+
+def read_inputs(path: Path | str, changes: Sequence[str] = ()) -> tuple[Inputs | None, Problems]:
+    """Read and check a case.
+
+    Parameters
+    ----------
+    path : an .xlsx workbook or a folder of CSV files; ``profiles/`` stands beside the tables
+    changes : overrides of the form ``TABLE.COLUMN[KEY]=VALUE``
+
+    Returns
+    -------
+    the inputs, or None if there are errors; and all problems at once
+    """
+    path = Path(path)
+    problems = Problems()
+    if path.is_dir():
+        raw, beside = read_folder(path, problems), path / "profiles"
+        if not raw:
+            problems.add("no-tables", str(path), expected="CSV tables in the folder",
+                         remedy="Name the folder that holds settings.csv.")  # fmt: skip
+    elif path.is_file():
+        raw, beside = read_workbook(path, problems), path.parent / "profiles"
+    else:
+        problems.add("no-such-case", str(path), expected="a workbook or a folder",
+                     remedy="Check the path.")  # fmt: skip
+        return None, problems
+    if problems.errors:
+        return None, problems
+    year = _reference_year(raw)
+    series = profiles.read_profiles(beside, year, problems)
+    return _assemble(raw, series, str(path), changes, problems), problems
+
+
+def _reference_year(raw: list[RawTable]) -> int:
+    for table in raw:
+        if table.name == "settings":
+            for row in table.rows:
+                if row and to_text(row[0]) == "reference_year":
+                    value = CellReader("settings", Problems())._number(
+                        Column("reference_year", ""), row[1], 0, ""
+                    )
+                    return int(value) if value == value else 2012
+    return 2012
+
+
+def _assemble(
+    raw: list[RawTable],
+    series: dict[str, np.ndarray],
+    source: str,
+    changes: Sequence[str],
+    problems: Problems,
+) -> Inputs | None:
+    from optimizer.reading.checks import CHECKS
+
+    rows: dict[str, list[dict[str, Any]]] = {}
+    origin: dict[str, RawTable] = {}
+    for table in raw:
+        if table.name not in BY_NAME:
+            near = difflib.get_close_matches(table.name, BY_NAME, 1)
+            problems.add("unknown-table", table.name, expected="a known table",
+                         remedy=f'Closest: "{near[0]}".' if near else "Remove it.")  # fmt: skip
+            continue
+        origin[table.name] = table
+        rows[table.name] = _raw_rows(table, problems)
+    for change in changes:
+        overrides.apply(change, rows, problems)
+    tables = {t.name: _typed(t, rows.get(t.name, []), origin.get(t.name), problems) for t in TABLES}
+    for table in TABLES:
+        if table.required and tables[table.name].empty:
+            problems.add("missing-table", table.name, expected=f"at least one row: {table.row_is}",
+                         remedy=f"{table.meaning}.")  # fmt: skip
+    _add_catalog_costs(tables)
+    name = _name(tables["settings"], source)
+    inputs = Inputs(name, source, tables, series)
+    if not problems.errors:
+        for check in CHECKS:
+            check(inputs, problems)
+    return None if problems.errors else inputs
+
+
+def _name(settings: pd.DataFrame, source: str) -> str:
+    found = settings.loc[settings["key"] == "case_name", "value"]
+    return str(found.iloc[0]) if len(found) else Path(source).stem
+
+
+def _raw_rows(table: RawTable, problems: Problems) -> list[dict[str, Any]]:
+    """Rows by column name, with their sheet row under ``_row``; blank rows are left out."""
+    declared = BY_NAME[table.name].column_names
+    seen: set[str] = set()
+    for k, name in enumerate(table.header):
+        address = table.address(k, 1)
+        if name in seen:
+            problems.add("duplicate-column", table.name, row=1, column=name, found=name,
+                         expected="each column once", cell=address)  # fmt: skip
+        elif name not in declared and name != NOTE:
+            near = difflib.get_close_matches(name, declared, 1)
+            problems.add("unknown-column", table.name, row=1, column=name, found=name,
+                         expected="a column that the model knows", cell=address,
+                         remedy=f'Closest: "{near[0]}".' if near else "Remove it, or name it note.")  # fmt: skip
+        seen.add(name)
+    rows = []
+    for k, cells in enumerate(table.rows):
+        if all(is_blank(c) for c in cells):
+            continue
+        row: dict[str, Any] = {
+            n: None if is_blank(c) else c for n, c in zip(table.header, cells, strict=False)
+        }
+        row["_row"] = table.first_row + k
+        rows.append(row)
+    return rows
+
+
+def _typed(
+    table: Table, rows: list[dict[str, Any]], origin: RawTable | None, problems: Problems
+) -> pd.DataFrame:
+    reader = CellReader(table.name, problems)
+    place = {n: k for k, n in enumerate(origin.header)} if origin else {}
+    columns: dict[str, list[Any]] = {c.name: [] for c in table.columns}
+    numbers = []
+    for k, given in enumerate(rows):
+        number = int(given.get("_row", k + 2))
+        numbers.append(number)
+        address = origin.address(place.get("catalog", 0), number) if origin else ""
+        row = catalog.fill(given, number, address, problems) if table.name == "technologies" else given
+        for column in table.columns:
+            at = origin.address(place[column.name], number) if origin and column.name in place else ""
+            cell = row.get(column.name)
+            if is_blank(cell):
+                needed = column.required and column.default is None or (
+                    str(row.get("class", "")) in column.required_for
+                )  # fmt: skip
+                if needed:
+                    problems.add("missing-value", table.name, row=number, column=column.name,
+                                 expected=column.meaning.lower(), remedy="Fill it in.", cell=at)  # fmt: skip
+                columns[column.name].append(_blank(column))
+                continue
+            value = reader.read(column, cell, number, at)
+            if column.allowed and value not in column.allowed:
+                near = difflib.get_close_matches(str(value), column.allowed, 1)
+                problems.add("not-allowed", table.name, row=number, column=column.name,
+                             found=value, expected=f"one of {', '.join(column.allowed)}", cell=at,
+                             remedy=f'Closest: "{near[0]}".' if near else "")  # fmt: skip
+            columns[column.name].append(value)
+    frame = pd.DataFrame(
+        {c.name: _series(c, columns[c.name]) for c in table.columns}, index=None
+    )
+    frame.index = pd.Index(numbers, dtype="int64")
+    return frame
+
+
+def _blank(column: Column) -> Any:
+    if column.default is not None:
+        return column.default
+    return {"text": "", "any": "", "flag": False, "date": pd.NaT}.get(column.kind, float("nan"))
+
+
+def _series(column: Column, values: list[Any]) -> pd.Series:
+    if column.kind in ("text", "any"):
+        return pd.Series(values, dtype=object)
+    if column.kind == "flag":
+        return pd.Series(values, dtype=bool)
+    if column.kind == "date":
+        return pd.Series(pd.to_datetime(values)).astype("datetime64[ns]")
+    return pd.Series(values, dtype="float64")
+
+
+def _add_catalog_costs(tables: dict[str, pd.DataFrame]) -> None:
+    """Cost curves of catalog entries, for technologies without rows of their own."""
+    costs = tables["technology_costs"]
+    own = set(costs["technology"])
+    extra = [
+        {"technology": row["technology"], "year": float(c["year"]),
+         "capex_index": float(c["capex_index"]), "source": c.get("source", "")}
+        for _, row in tables["technologies"].iterrows()
+        if row["catalog"] and row["technology"] not in own
+        for c in (catalog.cost_rows() if row["catalog"] in catalog.entries() else ())
+        if c["technology"] == row["catalog"]
+    ]  # fmt: skip
+    if extra:
+        frame = pd.DataFrame(extra)
+        first = (int(costs.index.max()) if len(costs) else 1) + 1
+        frame.index = pd.Index(range(first, first + len(frame)), dtype="int64")
+        tables["technology_costs"] = pd.concat([costs, frame]) if len(costs) else frame
