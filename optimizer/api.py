@@ -1,0 +1,149 @@
+"""The Python interface: load or make a case, look at its problems, solve it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from optimizer.errors import InputError, Problem, Problems
+from optimizer.settings import Engine, OnProgress, RunOptions
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from optimizer.model.build import Planning
+    from optimizer.reading.inputs import Inputs
+    from optimizer.results import plan as plans
+    from optimizer.results.verify import Verification
+
+
+@dataclass(frozen=True)
+class Case:
+    """A case as tables and profiles, with whatever is wrong with it.
+
+    Examples
+    --------
+    >>> case = Case.load("inputs/quickstart")
+    >>> [problem.code for problem in case.problems()]
+    []
+    """
+
+    inputs: Inputs | None
+    found: Problems
+    source: str
+
+    @classmethod
+    def load(cls, path: str | Path, *, overrides: Sequence[str] = ()) -> Case:
+        """Read a workbook or a folder; problems are kept, not raised."""
+        from optimizer.reading.inputs import read_inputs
+
+        inputs, problems = read_inputs(path, overrides)
+        return cls(inputs, problems, str(path))
+
+    @classmethod
+    def from_tables(
+        cls, tables: Mapping[str, pd.DataFrame], profiles: Mapping[str, np.ndarray] | None = None
+    ) -> Case:
+        """A case from data frames named like the sheets; profiles are (8760,) by name."""
+        from optimizer.reading.inputs import Inputs
+
+        inputs, problems = Inputs.from_tables(tables, profiles)
+        return cls(inputs, problems, "tables")
+
+    def problems(self) -> list[Problem]:
+        """Everything wrong with the case, errors and warnings."""
+        return list(self.found)
+
+    def checked(self) -> Inputs:
+        """The inputs; InputError if there are errors."""
+        if self.inputs is None:
+            raise InputError(self.found, self.source)
+        return self.inputs
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A solved plan with its tables, summary and independent check."""
+
+    inner: plans.Plan
+    verification: Verification
+    summary: dict[str, Any]
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Result tables by name (``docs/results.md``)."""
+        return self.inner.tables
+
+    @property
+    def dispatch(self) -> pd.DataFrame:
+        """Hourly dispatch."""
+        return self.inner.dispatch
+
+    def verify(self) -> Verification:
+        """Check the plan again, independently of the model."""
+        from optimizer.results.verify import verify_plan
+
+        objective = self.inner.report.objective
+        return verify_plan(self.inner.inputs, self.tables, self.dispatch, objective)
+
+    def write(self, folder: str | Path, *, overwrite: bool = False) -> None:
+        """Write the result folder."""
+        from optimizer.results.write import write_result
+
+        write_result(self.inner, self.summary, Path(folder), options={}, overrides=[],
+                     overwrite=overwrite)  # fmt: skip
+
+
+def solve(
+    case: Case,
+    *,
+    gap: float | None = None,
+    time_limit: float | None = None,
+    threads: int = 2,
+    engine: Engine = "auto",
+    on_progress: OnProgress | None = None,
+) -> Plan:
+    """Solve a case.
+
+    Parameters
+    ----------
+    case : a case without errors
+    gap : proven relative gap at which to end; None: the case's
+    time_limit : seconds for the search; None: the case's
+    threads : number of threads
+    engine : ``auto``, ``decomposition`` or ``monolith``
+    on_progress : called with each :class:`optimizer.settings.Progress`
+
+    Raises
+    ------
+    InputError, NoPlanError, StoppedError
+    """
+    from optimizer.preparing.case import prepare
+    from optimizer.results.summary import summarize
+    from optimizer.results.verify import verify_plan
+    from optimizer.solving.engine import solve_case
+
+    options = RunOptions(gap=gap, time_limit_s=time_limit, threads=threads, engine=engine)
+    inner = solve_case(prepare(case.checked()), options, on_progress)
+    verification = verify_plan(inner.inputs, inner.tables, inner.dispatch, inner.report.objective)
+    return Plan(inner, verification, summarize(inner, verification))
+
+
+def build(case: Case, *, monolith: bool = False) -> Planning:
+    """The Pyomo model of a case, to read or to extend.
+
+    With ``monolith`` every hour is written out; without it operation is one cost column a
+    site and period.
+    """
+    from optimizer.model.build import build as build_planning
+    from optimizer.model.monolith import build_monolith
+    from optimizer.preparing.case import prepare
+
+    prepared = prepare(case.checked())
+    return build_monolith(prepared) if monolith else build_planning(prepared)
+
+
+__all__ = ["Case", "Plan", "build", "solve"]

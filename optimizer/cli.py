@@ -1,0 +1,226 @@
+"""The command line: arguments in, exit code out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import click
+import typer
+
+from optimizer.errors import ExitCode, InputError, OptimizerError, UsageError
+from optimizer.settings import Progress, RunOptions
+
+if TYPE_CHECKING:
+    from optimizer.pipeline import Outcome
+
+STARTED = time.monotonic()
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Where to build AI compute, what power to buy or build, and in what order.",
+)
+
+CaseArgument = Annotated[Path, typer.Argument(help="An .xlsx workbook or a folder of CSV files")]
+ResultArgument = Annotated[Path, typer.Argument(help="The --out folder of a run")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="What-if: TABLE.COLUMN[KEY]=VALUE, also *= and +="),
+]
+
+
+class Stop:
+    """Set by Ctrl-C and SIGTERM; a second signal ends the process at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._take)
+
+    def _take(self, number: int, frame: object) -> None:
+        from optimizer.solving.highs import cancel_all
+
+        if self.asked:
+            raise SystemExit(ExitCode.STOPPED)
+        self.asked = True
+        say("Stopping: the best plan so far is checked and written.")
+        cancel_all()
+
+    def __call__(self) -> bool:
+        """Whether a stop was asked for."""
+        return self.asked
+
+
+def say(text: str) -> None:
+    """A line for people, on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _progress(line: Progress) -> None:
+    best = "-" if line.best == float("inf") else f"{line.best / 1e6:,.1f}"
+    bound = "-" if line.bound == float("-inf") else f"{line.bound / 1e6:,.1f}"
+    gap = "-" if line.gap == float("inf") else f"{line.gap:.2%}"
+    say(f"{line.seconds:7.1f} s  {line.phase:<12} bound {bound:>11} M$  best {best:>11} M$  gap {gap}")
+
+
+def default_folder(case: Path) -> Path:
+    """``outputs/<case>/<start time>-<hash>``."""
+    now = datetime.now()
+    mark = hashlib.sha256(f"{case}{now}".encode()).hexdigest()[:6]
+    return Path("outputs") / case.stem / f"{now:%Y%m%d-%H%M%S}-{mark}"
+
+
+@app.command()
+def run(
+    case: CaseArgument,
+    out: Annotated[Path | None, typer.Option(help="Folder of the result")] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace the folder if it exists")] = False,
+    gap: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Proven gap to reach")] = None,
+    time_limit: Annotated[
+        float | None, typer.Option(min=1.0, help="Wall seconds of the whole command")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, max=256)] = 2,
+    engine: Annotated[
+        str,
+        typer.Option(help="auto, decomposition or monolith",
+                     click_type=click.Choice(["auto", "decomposition", "monolith"])),
+    ] = "auto",
+    sets: SetOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print only the summary")] = False,
+    quiet: Annotated[bool, typer.Option(help="No progress")] = False,
+) -> None:
+    """Read, check, solve, verify and report a case: the main job."""
+    from optimizer import pipeline
+
+    folder = default_folder(case) if out is None else out
+    options = RunOptions(gap=gap, time_limit_s=time_limit, threads=threads, engine=engine)  # type: ignore[arg-type]
+    outcome = pipeline.run(
+        case, folder, options, overrides=sets or [], overwrite=overwrite,
+        on_progress=None if quiet else _progress, should_stop=Stop(), started=STARTED,
+    )  # fmt: skip
+    if len(outcome.warnings):
+        say(outcome.warnings.report(str(case)))
+    if as_json:
+        print(json.dumps(outcome.summary))
+    else:
+        _tell(outcome, folder)
+    raise typer.Exit(int(outcome.exit_code))
+
+
+def _tell(outcome: Outcome, folder: Path) -> None:
+    from optimizer.results.words import decision
+
+    for line in decision(outcome.summary, outcome.plan.tables):
+        print(line)
+    for finding in outcome.verification.findings[:20]:
+        say(f"check failed: {finding}")
+    print(f"Result: {folder} (open report.html)")
+
+
+@app.command()
+def check(case: CaseArgument, sets: SetOption = None) -> None:
+    """Read and check only; lists every problem."""
+    from optimizer.reading.inputs import read_inputs
+
+    inputs, problems = read_inputs(case, sets or [])
+    if len(problems):
+        print(problems.report(str(case)))
+    if inputs is None:
+        raise typer.Exit(int(ExitCode.INPUT))
+    print(f"{case}: no errors, {len(problems.warnings)} warnings")
+
+
+@app.command()
+def convert(
+    source: CaseArgument,
+    target: Annotated[Path, typer.Argument(help="An .xlsx path, or a folder for CSV files")],
+) -> None:
+    """Workbook to CSV folder and back, without loss."""
+    from optimizer.pipeline import read
+    from optimizer.reading.writing import write_inputs
+
+    inputs, _ = read(source, [])
+    write_inputs(inputs, target)
+    print(f"{source} -> {target}")
+
+
+@app.command()
+def verify(
+    result: ResultArgument,
+    as_json: Annotated[bool, typer.Option("--json", help="Print only the check")] = False,
+) -> None:
+    """Re-check a stored result against its inputs, independently of the model."""
+    from optimizer.results.verify import verify_plan
+    from optimizer.results.write import load_result
+
+    stored = load_result(result)
+    done = verify_plan(stored.inputs, stored.tables, stored.dispatch, stored.summary["objective"])
+    if as_json:
+        print(json.dumps(done.as_dict()))
+    else:
+        for name, count, worst, where in done.checks:
+            print(f"{name:<34} {count:>9,} checked  largest violation {worst:.1e}  {where}")
+        for finding in done.findings[:40]:
+            print(f"  {finding}")
+        print(f"{'passed' if done.passed else 'FAILED'}: max violation {done.max_violation:.2e}, "
+              f"objective recomputed {done.objective_recomputed:,.2f} USD")  # fmt: skip
+    raise typer.Exit(int(ExitCode.DONE if done.passed else ExitCode.CHECK_FAILED))
+
+
+@app.command()
+def report(result: ResultArgument) -> None:
+    """Rebuild report.html of a stored result."""
+    from optimizer.results.report.html import write_report
+    from optimizer.results.write import load_result
+
+    load_result(result)
+    print(write_report(result))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point; ends the process with the exit code of the cause."""
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: list[str] | None) -> int:
+    try:
+        outcome: Any = app(args=arguments, standalone_mode=False)
+    except click.exceptions.Exit as done:
+        return int(done.exit_code)
+    except click.ClickException as error:
+        error.show(file=sys.stderr)
+        return int(ExitCode.USAGE)
+    except click.Abort:
+        return int(ExitCode.STOPPED)
+    except UsageError as error:
+        say(str(error))
+        return int(ExitCode.USAGE)
+    except InputError as error:
+        say(str(error))
+        return int(ExitCode.INPUT)
+    except OptimizerError as error:
+        say(str(error))
+        return int(error.exit_code)
+    except MemoryError:
+        say("Out of memory. Use fewer --threads, fewer sites or longer periods.")
+        return int(ExitCode.MACHINE)
+    except SystemExit as done:
+        return int(done.code or 0)
+    except Exception as error:  # the last line of defence: no traceback on the screen
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="optimizer-", suffix=".log", delete=False
+        ) as log:
+            traceback.print_exc(file=log)
+        say(f"This is a bug in the product ({type(error).__name__}: {error}). Details: {log.name}")
+        return int(ExitCode.BUG)
+    return int(outcome) if isinstance(outcome, int) else int(ExitCode.DONE)

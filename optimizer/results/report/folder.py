@@ -1,0 +1,106 @@
+"""A stored result as the report reads it; what is missing is empty."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+TABLES: dict[str, tuple[str, ...]] = {
+    "sites": ("site", "longitude", "latitude", "market", "jurisdiction", "opened", "open_period",
+              "open_date"),
+    "campus": ("site", "block", "variant", "period", "added_blocks", "standing_blocks",
+               "standing_it_mw"),
+    "capacity": ("site", "technology", "variant", "period", "added_units", "added_mw", "added_mwh",
+                 "standing_mw", "standing_mwh", "at_risk"),
+    "interconnection": ("site", "offer", "variant", "period", "connected", "firm_mw",
+                        "flexible_mw", "export_mw"),
+    "permits": ("site", "permit_kind", "variant", "cost_usd"),
+    "placement": ("workload", "region", "site", "period", "it_mw"),
+    "backlog": ("workload", "region", "period", "demand_mw", "placed_mw", "backlog_mw"),
+    "schedule": ("site", "kind", "item", "variant", "period", "amount", "unit", "step", "start",
+                 "end"),
+    "operation": ("site", "period", "technology", "metric", "value", "passes"),
+    "costs": ("category", "site", "item", "period", "usd"),
+    "cashflow": ("date", "site", "category", "item", "usd"),
+    "limits": ("limit", "scope", "period_or_year", "used", "limit_value", "unit", "binding"),
+}  # fmt: skip
+"""Columns that the report needs, by result table."""
+
+NUMBERS = frozenset({
+    "longitude", "latitude", "added_blocks", "standing_blocks", "standing_it_mw", "added_units",
+    "added_mw", "added_mwh", "standing_mw", "standing_mwh", "connected", "firm_mw", "flexible_mw",
+    "export_mw", "cost_usd", "it_mw", "demand_mw", "placed_mw", "backlog_mw", "amount", "value",
+    "passes", "usd", "used", "limit_value",
+})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a result folder holds.
+
+    Parameters
+    ----------
+    summary : ``summary.json``
+    tables : result tables by name, all columns present, texts as str, numbers as float
+    inputs : input tables by name, all cells as text
+    dispatch : hourly series, may be empty
+    """
+
+    summary: dict[str, Any]
+    tables: dict[str, pd.DataFrame]
+    inputs: dict[str, pd.DataFrame]
+    dispatch: pd.DataFrame
+
+    @property
+    def periods(self) -> list[str]:
+        """Names of the periods in the order of the calendar."""
+        table = self.inputs.get("periods", pd.DataFrame())
+        if "period" in table:
+            return [str(name) for name in table["period"]]
+        return list(dict.fromkeys(self.tables["backlog"]["period"]))
+
+    @property
+    def opened(self) -> list[str]:
+        """Sites that open, first the earliest."""
+        sites = self.tables["sites"]
+        return [str(s) for s in sites[sites["opened"]].sort_values("open_date")["site"]]
+
+
+def read_result(folder: Path) -> Result:
+    """Read a result folder; a file that is not there is taken as empty."""
+    summary_file = folder / "summary.json"
+    summary = json.loads(summary_file.read_text("utf-8")) if summary_file.exists() else {}
+    tables = {name: _table(folder / "tables" / f"{name}.csv", name) for name in TABLES}
+    inputs = {path.stem: _text_table(path) for path in sorted((folder / "inputs").glob("*.csv"))}
+    hourly = folder / "dispatch.parquet"
+    dispatch = pd.read_parquet(hourly) if hourly.exists() else pd.DataFrame()
+    return Result(summary, tables, inputs, dispatch)
+
+
+def _text_table(path: Path) -> pd.DataFrame:
+    """All cells as text: a site may be called NA."""
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False)
+    except pd.errors.EmptyDataError:
+        return pd.DataFrame()
+
+
+def _table(path: Path, name: str) -> pd.DataFrame:
+    read = _text_table(path) if path.exists() else pd.DataFrame()
+    read = read.rename(columns={"limit.1": "limit_value"})
+    frame = pd.DataFrame(index=read.index)
+    for column in TABLES[name]:
+        cells = read[column] if column in read else pd.Series("", index=read.index, dtype=object)
+        if column in NUMBERS:
+            frame[column] = pd.to_numeric(cells, errors="coerce").fillna(0.0).astype(float)
+        elif column in ("opened", "binding", "at_risk"):
+            frame[column] = cells.str.lower().isin(["true", "1", "1.0"]).astype(bool)
+        elif column in ("start", "end", "date", "open_date"):
+            frame[column] = pd.to_datetime(cells, errors="coerce")
+        else:
+            frame[column] = cells.astype(object)
+    return frame

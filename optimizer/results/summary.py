@@ -1,0 +1,162 @@
+"""The machine-readable summary of a plan (``summary.json``).
+
+Keys: ``case_name, status, stop_reason, engine, objective`` = ``total_cost`` = sum of ``costs``
+[US$], ``bound, gap, gap_usd, gap_controllable``; ``delay_mw_months, first_power_date,
+full_power_date``; ``co2_onsite_t, co2_grid_t, co2_t, cfe_share, water_m3, land_km2,
+unserved_mwh`` over the whole plan; ``sites, capacity, verification, timing, problem,
+peak_memory_mb, progress, binding``.
+"""
+
+from __future__ import annotations
+
+import math
+import resource
+import sys
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+
+from optimizer.results.plan import Plan
+from optimizer.results.verify import Verification
+
+
+def summarize(plan: Plan, verification: Verification | None) -> dict[str, Any]:
+    """All figures of a plan, computed from its tables."""
+    report, tables = plan.report, plan.tables
+    objective = report.objective
+    costs = tables["costs"].groupby("category")["usd"].sum().to_dict()
+    gap_usd = objective - report.bound
+    controllable = objective - report.unavoidable_delay_usd
+    summary: dict[str, Any] = {
+        "case_name": plan.inputs.name,
+        "status": report.status,
+        "stop_reason": report.stop_reason,
+        "engine": report.engine,
+        "objective": objective,
+        "total_cost": objective,
+        "costs": {k: float(v) for k, v in costs.items()},
+        "bound": report.bound,
+        "gap": gap_usd / max(abs(objective), 1e-9),
+        "gap_usd": gap_usd,
+        "gap_controllable": gap_usd / controllable if controllable > 0 else None,
+        "unavoidable_delay_usd": report.unavoidable_delay_usd,
+        **_dates(plan),
+        **_quantities(plan),
+        "sites": _sites(plan),
+        "capacity": _capacity(plan),
+        "binding": _binding(plan),
+        "verification": None if verification is None else verification.as_dict(),
+        "timing": dict(report.timing),
+        "problem": dict(report.problem),
+        "peak_memory_mb": peak_memory_mb(),
+        "progress": [asdict(line) for line in report.progress],
+    }
+    return _finite(summary)  # type: ignore[no-any-return]
+
+
+def peak_memory_mb() -> float:
+    """Largest resident memory of this process [MB]."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1024.0 * 1024.0 if sys.platform == "darwin" else 1024.0)
+
+
+def _finite(value: Any) -> Any:
+    """Infinities and NaN as null, which JSON can hold."""
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_finite(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _dates(plan: Plan) -> dict[str, Any]:
+    periods = plan.inputs.tables["periods"].set_index("period")
+    backlog = plan.tables["backlog"]
+    placed = backlog[backlog["placed_mw"] > 1e-6]["period"].unique()
+    starts = periods["start"]
+    missing = backlog.groupby("period")["backlog_mw"].sum().reindex(periods.index).fillna(0.0)
+    full = None
+    for name in reversed(periods.index):
+        if missing[name] > 1e-6:
+            break
+        full = starts[name]
+    months = periods["months"]
+    return {
+        "delay_mw_months": float((missing * months).sum()),
+        "first_period": min(placed, key=lambda p: starts[p]) if len(placed) else None,
+        "first_power_date": f"{min(starts[p] for p in placed):%Y-%m-%d}" if len(placed) else None,
+        "full_power_date": None if full is None else f"{full:%Y-%m-%d}",
+    }
+
+
+def _quantities(plan: Plan) -> dict[str, float]:
+    operation = plan.tables["operation"]
+    total = operation.assign(whole=operation["value"] * operation["passes"])
+    grid = total["technology"] == "grid"
+
+    def amount(metric: str, where: pd.Series | None = None) -> float:
+        rows = total[total["metric"] == metric]
+        return float(rows["whole"].sum() if where is None else rows.loc[where, "whole"].sum())
+
+    sites = plan.inputs.tables["sites"].set_index("site")
+    tariffs = plan.inputs.tables["tariffs"].set_index("tariff")["carbon_free_share"]
+    technologies = plan.inputs.tables["technologies"].set_index("technology")
+    clean = 0.0
+    made = total[total["metric"] == "generation_mwh"]
+    for name, mwh in made.groupby("technology")["whole"].sum().items():
+        if not technologies.loc[name, "fuel"] and not technologies.loc[name, "co2_t_per_mwh"] > 0:
+            clean += float(mwh)
+    bought = total[total["metric"] == "import_mwh"]
+    for site, mwh in bought.groupby("site")["whole"].sum().items():
+        clean += float(mwh) * float(tariffs.get(sites.loc[site, "tariff"], 0.0))
+    generated = float(made["whole"].sum() + bought["whole"].sum())
+    land = plan.tables["limits"]
+    used = land[land["limit"] == "land"].groupby("scope")["used"].max().sum()
+    return {
+        "co2_onsite_t": amount("co2_t", ~grid),
+        "co2_grid_t": amount("co2_t", grid),
+        "co2_t": amount("co2_t"),
+        "cfe_share": clean / generated if generated > 0 else 0.0,
+        "water_m3": amount("water_m3"),
+        "land_km2": float(used),
+        "unserved_mwh": amount("unserved_mwh"),
+    }
+
+
+def _sites(plan: Plan) -> list[dict[str, Any]]:
+    placed = plan.tables["placement"].groupby(["site", "period"])["it_mw"].sum()
+    return [
+        {
+            "site": row["site"],
+            "opened": bool(row["opened"]),
+            "open_date": None if pd.isna(row["open_date"]) else f"{row['open_date']:%Y-%m-%d}",
+            "mw_by_period": {
+                str(period): float(mw) for (site, period), mw in placed.items() if site == row["site"]
+            },
+        }
+        for _, row in plan.tables["sites"].iterrows()
+    ]
+
+
+def _capacity(plan: Plan) -> list[dict[str, Any]]:
+    capacity = plan.tables["capacity"]
+    total = capacity.groupby(["site", "technology", "period"], sort=False)[
+        ["standing_mw", "standing_mwh"]
+    ].sum()
+    return [
+        {"site": s, "technology": g, "period": p, "mw": float(r.standing_mw),
+         "mwh": float(r.standing_mwh)}
+        for (s, g, p), r in total.iterrows()
+    ]  # fmt: skip
+
+
+def _binding(plan: Plan) -> list[dict[str, Any]]:
+    limits = plan.tables["limits"]
+    bound = limits[limits["binding"]]
+    return [
+        {"limit": limit, "scope": scope, "periods": list(rows["period_or_year"])}
+        for (limit, scope), rows in bound.groupby(["limit", "scope"], sort=False)
+    ]

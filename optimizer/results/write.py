@@ -1,0 +1,194 @@
+"""Writes a result folder in one piece, and reads it back."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from optimizer.errors import InputError, MachineError, Problems, UsageError
+from optimizer.reading.inputs import Inputs, read_inputs
+from optimizer.reading.writing import write_inputs
+from optimizer.results import manifest as manifests
+from optimizer.results.geo import write_sites_geojson
+from optimizer.results.plan import Plan
+from optimizer.results.report.html import write_report
+from optimizer.results.workbook import write_plan_workbook
+
+
+@dataclass(frozen=True)
+class StoredResult:
+    """A result folder read back."""
+
+    folder: Path
+    inputs: Inputs
+    tables: dict[str, pd.DataFrame]
+    dispatch: pd.DataFrame
+    summary: dict[str, Any]
+
+
+def check_target(folder: Path, *, overwrite: bool) -> None:
+    """Refuse a folder that exists and is not empty, before any work is done.
+
+    Raises
+    ------
+    UsageError : the folder is not empty and ``overwrite`` is not set
+    MachineError : it cannot be written
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not overwrite:
+        raise UsageError(f"{folder} exists and is not empty. Add --overwrite to replace it.")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent):
+            pass
+    except OSError as error:
+        raise MachineError(
+            f"{folder.parent} cannot be written ({error.strerror}). Choose another --out."
+        ) from error
+
+
+def write_result(
+    plan: Plan,
+    summary: dict[str, Any],
+    folder: Path,
+    *,
+    options: Mapping[str, object],
+    overrides: list[str],
+    overwrite: bool = False,
+) -> None:
+    """Write everything beside the target, then rename it into place.
+
+    Raises
+    ------
+    MachineError : disk full or no permission; nothing half-written is left at the target
+    """
+    folder = folder.absolute()
+    check_target(folder, overwrite=overwrite)
+    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        _fill(beside, plan, summary, options, overrides)
+        _into_place(beside, folder)
+    except OSError as error:
+        raise MachineError(
+            f"The result could not be written to {folder} ({error.strerror or error}). "
+            "Free some space or choose another --out."
+        ) from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _into_place(beside: Path, folder: Path) -> None:
+    """The old result is moved away only when the new one is complete."""
+    os.chmod(beside, 0o755)
+    old = folder.with_name(f".{folder.name}-old-{os.getpid()}")
+    if folder.exists():
+        os.replace(folder, old)
+    os.replace(beside, folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _fill(
+    folder: Path, plan: Plan, summary: dict[str, Any], options: Mapping[str, object],
+    overrides: list[str],
+) -> None:  # fmt: skip
+    write_inputs(plan.inputs, folder / "inputs")
+    (folder / "tables").mkdir()
+    for name, table in plan.tables.items():
+        table.to_csv(folder / "tables" / f"{name}.csv", index=False, date_format="%Y-%m-%d")
+    plan.dispatch.to_parquet(folder / "dispatch.parquet", index=False, compression="zstd")
+    write_json(folder / "summary.json", summary)
+    (folder / "solver.log").write_text("\n".join(plan.report.log) + "\n", encoding="utf-8")
+    write_sites_geojson(folder / "sites.geojson", plan.tables, plan.inputs)
+    write_plan_workbook(folder / "plan.xlsx", plan.tables, summary, plan.inputs)
+    write_report(folder)
+    python, system = manifests.python_and_platform()
+    made = manifests.Manifest(
+        case_name=plan.inputs.name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        options=dict(options),
+        overrides=overrides,
+        seed=int(plan.inputs.setting("seed")),
+        versions=manifests.versions(),
+        python=python,
+        platform=system,
+        files=manifests.hash_folder(folder),
+    )
+    (folder / "manifest.json").write_text(made.model_dump_json(indent=1), encoding="utf-8")
+
+
+def write_json(path: Path, value: object) -> None:
+    """A value as indented JSON."""
+    path.write_text(json.dumps(value, indent=1, allow_nan=False), encoding="utf-8")
+
+
+def load_result(folder: Path) -> StoredResult:
+    """Read a result folder; every file must match the manifest.
+
+    Raises
+    ------
+    InputError : a file is missing, changed or unreadable
+    """
+    problems = Problems()
+    path = folder / "manifest.json"
+    if not path.is_file():
+        problems.add("no-result", str(folder), expected="a result folder with manifest.json",
+                     remedy="Name the --out folder of a run.")  # fmt: skip
+        raise InputError(problems, str(folder))
+    try:
+        made = manifests.Manifest.model_validate_json(path.read_text(encoding="utf-8"))
+    except ValueError:
+        problems.add("bad-manifest", str(path), expected="a manifest of this product")
+        raise InputError(problems, str(folder)) from None
+    for name, wanted in made.files.items():
+        file = folder / name
+        if name == "report.html":
+            continue
+        if not file.is_file():
+            problems.add("missing-file", name, expected="the file of the manifest",
+                         remedy="Run the case again.")  # fmt: skip
+        elif manifests.hash_file(file) != wanted:
+            problems.add("changed-file", name, expected="the file as it was written",
+                         remedy="It was changed after the run: run the case again.")  # fmt: skip
+    if problems.errors:
+        raise InputError(problems, str(folder))
+    inputs, found = read_inputs(folder / "inputs")
+    if inputs is None:
+        raise InputError(found, str(folder / "inputs"))
+    return StoredResult(
+        folder=folder,
+        inputs=inputs,
+        tables=read_tables(folder / "tables"),
+        dispatch=pd.read_parquet(folder / "dispatch.parquet"),
+        summary=json.loads((folder / "summary.json").read_text(encoding="utf-8")),
+    )
+
+
+TEXT_COLUMNS = (
+    "site", "market", "jurisdiction", "open_period", "block", "variant", "period", "technology",
+    "offer", "permit_kind", "workload", "region", "kind", "item", "unit", "step", "metric",
+    "category", "limit", "scope", "period_or_year",
+)  # fmt: skip
+DATE_COLUMNS = ("date", "start", "end", "open_date")
+
+
+def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
+    """Result tables by name; text stays text, also where it looks like a number."""
+    tables = {}
+    for file in sorted(folder.glob("*.csv")):
+        header = pd.read_csv(file, nrows=0).columns
+        text = {c: str for c in header if c in TEXT_COLUMNS}
+        frame = pd.read_csv(file, dtype=text, keep_default_na=False, na_values={
+            c: [""] for c in header if c not in TEXT_COLUMNS})  # fmt: skip
+        for column in header:
+            if column in DATE_COLUMNS:
+                frame[column] = pd.to_datetime(frame[column])
+        tables[file.stem] = frame
+    return tables
