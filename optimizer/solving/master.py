@@ -71,6 +71,8 @@ class Master:
                     if name == "import" or name.startswith("generation:"):
                         dear = cost[part] > 1e-6
                         np.minimum(cheapest, np.where(dear, cost[part], cheapest), out=cheapest)
+                # At prices of 0 the block costs at least what it may be paid.
+                self.pool.add(site, p, shape.cut(cost, np.zeros(shape.matrix.shape[0])))
                 for adder in SEED_ADDERS:
                     for co2 in (0.0, top) if shape.co2_row >= 0 else (0.0,):
                         prices = np.zeros(shape.matrix.shape[0])
@@ -133,7 +135,7 @@ class Master:
         for site in case.sites:
             for p, period in enumerate(case.periods):
                 at = links_of(arrays, x, site, p)
-                if operates(case, self.names[site], at):
+                if operates(case.sites[site], self.names[site], at):
                     price = co2.get(period.group, 0.0) / period.pass_weight
                     tasks.append(Task(site, p, at, price))
         outcomes = self.oracle.evaluate(tasks)

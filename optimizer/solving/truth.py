@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from optimizer.model.blocks import links
-from optimizer.preparing.case import Case
+from optimizer.preparing.case import Case, Site
 from optimizer.solving.oracle import BlockOracle, Outcome, Task
 from optimizer.solving.planning_arrays import PlanningArrays
 
 MAX_ROUNDS = 40
+GRID = (links.FIRM, "flexible_mw:")
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,10 +103,13 @@ def links_of(arrays: PlanningArrays, x: np.ndarray, site: str, period: int) -> n
     return np.maximum(x[arrays.link[site][:, period]], 0.0)
 
 
-def operates(case: Case, names: tuple[str, ...], x: np.ndarray) -> bool:
-    """Whether a block has load or sells energy."""
-    busy = [k for k, n in enumerate(names) if n.startswith("it_mw:") or n == links.EXPORT]
-    return bool(x[busy].sum() > 1e-9)
+def operates(site: Site, names: tuple[str, ...], x: np.ndarray) -> bool:
+    """Whether a block has load, sells energy, or can be paid for taking it."""
+    load = sum(v for n, v in zip(names, x, strict=True) if n.startswith("it_mw:"))
+    sold = sum(v for n, v in zip(names, x, strict=True) if n == links.EXPORT)
+    grid = sum(v for n, v in zip(names, x, strict=True) if n.startswith(GRID))
+    paid = grid if site.price.min() < 0 else 0.0
+    return bool(load + sold + paid > 1e-9)
 
 
 def true_cost(
@@ -135,7 +139,7 @@ def true_cost(
     members: dict[str, list[tuple[str, int]]] = {}
     for site in case.sites:
         for p, period in enumerate(case.periods):
-            if operates(case, names[site], links_of(arrays, x, site, p)):
+            if operates(case.sites[site], names[site], links_of(arrays, x, site, p)):
                 members.setdefault(period.group, []).append((site, p))
     searches = {
         group: _Search(caps.get(group, np.inf), guess.get(group, 0.0), tolerance)

@@ -51,7 +51,7 @@ TECHNOLOGIES = Table(
                unit="1/h", default=0.0, minimum=0, maximum=0.99),
         Column("duration_h", "Hours of storage at full power; blank: energy is chosen freely",
                unit="h", minimum=0.01),
-        Column("life_years", "Lifetime", unit="years", required=True, minimum=0.1),
+        Column("life_years", "Lifetime", unit="years", required=True, minimum=0.01),
         Column("real_cost_of_capital", "Real cost of capital; blank: real_discount_rate",
                unit="1/year", minimum=0, maximum=0.5),
         Column("forced_outage_rate", "Share of the time that units fail", default=0.0,

@@ -1,0 +1,153 @@
+"""A small made-up result: two of three sites open, with hours, money and limits that agree."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+PERIODS = [f"{2027 + k // 4}-Q{k % 4 + 1}" for k in range(6)]
+STARTS = pd.date_range("2027-01-01", periods=6, freq="3MS")
+SITES = (("Abilene", -99.7, 32.4, 2), ("Cheyenne", -104.8, 41.1, 3), ("Memphis", -90.0, 35.1, None))
+HOSTILE = "<script>alert(1)</script>"
+
+
+def result_tables() -> dict[str, pd.DataFrame]:
+    """Result tables as ``docs/results.md`` names them."""
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in (
+        "sites", "campus", "capacity", "interconnection", "permits", "placement", "backlog",
+        "schedule", "operation", "costs", "cashflow", "limits")}  # fmt: skip
+    for site, longitude, latitude, first in SITES:
+        rows["sites"].append({
+            "site": site, "longitude": longitude, "latitude": latitude, "market": "ERCOT",
+            "jurisdiction": HOSTILE, "opened": first is not None,
+            "open_period": "" if first is None else PERIODS[first],
+            "open_date": pd.NaT if first is None else STARTS[first]})  # fmt: skip
+        if first is not None:
+            _site(rows, site, first)
+    for k, period in enumerate(PERIODS):
+        placed = sum(r["it_mw"] for r in rows["placement"] if r["period"] == period)
+        rows["backlog"].append({
+            "workload": "training", "region": "south", "period": period, "demand_mw": 200.0,
+            "placed_mw": placed, "backlog_mw": 200.0 - placed})  # fmt: skip
+        rows["costs"].append({"category": "delay", "site": "", "item": "training",
+                              "period": period, "usd": 3e6 * (200.0 - placed) / 10 + k})  # fmt: skip
+    return {name: pd.DataFrame(found) for name, found in rows.items()}
+
+
+def _site(rows: dict[str, list[dict[str, Any]]], site: str, first: int) -> None:
+    online = STARTS[first]
+    rows["permits"].append({"site": site, "permit_kind": "air", "variant": "expedited",
+                            "cost_usd": 250e3})  # fmt: skip
+    for kind, item, unit, amount in (("technology", "gas_turbine", "MW", 150.0),
+                                     ("campus_block", "hall", "blocks", 2.0),
+                                     ("interconnection", "firm_2028", "MW", 60.0)):
+        steps = (("permit", 14, 10), ("procurement", 10, 6), ("construction", 6, 1),
+                 ("commissioning", 1, 0), ("online", 0, 0))
+        rows["schedule"] += [{
+            "site": site, "kind": kind, "item": item, "variant": "standard",
+            "period": PERIODS[first], "amount": amount, "unit": unit, "step": step,
+            "start": online - pd.DateOffset(months=a), "end": online - pd.DateOffset(months=b)}
+            for step, a, b in steps]  # fmt: skip
+    rows["schedule"].append({
+        "site": site, "kind": "opening", "item": site, "variant": "", "period": PERIODS[first],
+        "amount": 1.0, "unit": "site", "step": "open", "start": online, "end": online})  # fmt: skip
+    for k in range(first, len(PERIODS)):
+        rows["campus"].append({
+            "site": site, "block": "hall", "variant": "standard", "period": PERIODS[k],
+            "added_blocks": 2 if k == first else 0, "standing_blocks": 2,
+            "standing_it_mw": 100.0})  # fmt: skip
+        for technology, mw in (("gas_turbine", 150.0), ("solar", 80.0), ("battery", 40.0)):
+            rows["capacity"].append({
+                "site": site, "technology": technology, "variant": "standard",
+                "period": PERIODS[k], "added_units": 3.0 if k == first else 0.0,
+                "added_mw": mw if k == first else 0.0, "added_mwh": 0.0, "standing_mw": mw,
+                "standing_mwh": 160.0 if technology == "battery" else 0.0,
+                "at_risk": False})  # fmt: skip
+        if k > first:
+            rows["interconnection"].append({
+                "site": site, "offer": "firm_2028", "variant": "standard", "period": PERIODS[k],
+                "connected": 1, "firm_mw": 60.0, "flexible_mw": 0.0, "export_mw": 0.0})  # fmt: skip
+        rows["placement"].append({"workload": "training", "region": "south", "site": site,
+                                  "period": PERIODS[k], "it_mw": 100.0})  # fmt: skip
+        rows["operation"].append({"site": site, "period": PERIODS[k], "technology": "gas_turbine",
+                                  "metric": "generation_mwh", "value": 1.5e5, "passes": 1.0})  # fmt: skip
+        rows["costs"].append({"category": "fuel", "site": site, "item": "gas_turbine",
+                              "period": PERIODS[k], "usd": 6.1e6})  # fmt: skip
+        rows["limits"].append({
+            "limit": "gas supply", "scope": site, "period_or_year": PERIODS[k], "used": 1350.0,
+            "limit_value": 1350.0 + 400 * (k > first), "unit": "MMBtu/h",
+            "binding": k == first})  # fmt: skip
+    for name, item, usd in (("generation_capital", "gas_turbine", 210e6),
+                            ("campus_capital", "hall", 1.1e9)):
+        rows["costs"].append({"category": name, "site": site, "item": item,
+                              "period": PERIODS[first], "usd": usd})  # fmt: skip
+        rows["cashflow"] += [{"date": online - pd.DateOffset(months=m), "site": site,
+                              "category": name, "item": item, "usd": usd / 10}
+                             for m in range(10)]  # fmt: skip
+
+
+def dispatch_frame(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """A quarter of hours for each site and period with load [MW]; batteries shift solar."""
+    frames = []
+    for row in tables["placement"].itertuples():
+        hour = np.arange(2190 * (PERIODS.index(row.period) % 4), 2190 * (
+            PERIODS.index(row.period) % 4 + 1))
+        sun = np.clip(np.sin((hour % 24 - 6) / 12 * np.pi), 0, None)
+        solar, charge = 80 * sun, 30 * (sun > 0.7)
+        discharge = 40.0 * np.isin(hour % 24, (19, 20, 21))
+        load = np.full(len(hour), 1.2 * row.it_mw)
+        frames.append(pd.DataFrame({
+            "site": row.site, "period": row.period, "hour": hour, "it_mw": row.it_mw,
+            "load_mw": load, "import_mw": 0.0, "export_mw": 0.0, "unserved_mw": 0.0,
+            "generation_mw:gas_turbine": load + charge - solar - discharge,
+            "generation_mw:solar": solar, "available_mw:solar": solar + 5.0 * (sun > 0.9),
+            "charge_mw:battery": charge, "discharge_mw:battery": discharge,
+            "soc_mwh:battery": 80.0}))  # fmt: skip
+    return pd.concat(frames, ignore_index=True)
+
+
+def summary_of(tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
+    """A summary that agrees with the tables."""
+    costs = tables["costs"].groupby("category")["usd"].sum()
+    total = float(costs.sum())
+    return {
+        "case_name": "two & a half sites", "status": "optimal", "stop_reason": "gap",
+        "objective": total, "total_cost": total, "costs": {k: float(v) for k, v in costs.items()},
+        "bound": 0.993 * total, "gap": 0.007, "gap_usd": 0.007 * total, "gap_controllable": 0.009,
+        "delay_mw_months": float(3 * tables["backlog"]["backlog_mw"].sum()),
+        "first_power_date": "2027-07-01", "full_power_date": "2027-10-01", "co2_t": 4.1e5,
+        "co2_onsite_t": 4.0e5, "co2_grid_t": 1.0e4, "water_m3": 5.2e4, "land_km2": 3.2,
+        "unserved_mwh": 0.0, "sites": [], "capacity": [],
+        "verification": {"max_violation": 3e-9, "passed": True, "objective_recomputed": total},
+        "timing": {"read": 0.4, "solve": 31.0}, "problem": {"rows": 1200, "columns": 900},
+        "peak_memory_mb": 310.0,
+        "progress": [
+            {"seconds": 1.0, "phase": "bound", "bound": 0.8 * total, "best": None, "gap": None},
+            {"seconds": 9.0, "phase": "cuts", "bound": 0.95 * total, "best": 1.1 * total,
+             "gap": 0.13},
+            {"seconds": 31.0, "phase": "cuts", "bound": 0.993 * total, "best": total,
+             "gap": 0.007}],
+    }  # fmt: skip
+
+
+def write_fake_result(folder: Path) -> Path:
+    """Write the result folder without report and workbook."""
+    tables = result_tables()
+    (folder / "tables").mkdir(parents=True)
+    (folder / "inputs").mkdir()
+    for name, table in tables.items():
+        table.to_csv(folder / "tables" / f"{name}.csv", index=False, date_format="%Y-%m-%d")
+    dispatch_frame(tables).to_parquet(folder / "dispatch.parquet")
+    (folder / "summary.json").write_text(json.dumps(summary_of(tables)), encoding="utf-8")
+    pd.DataFrame({"period": PERIODS, "start": STARTS, "months": 3}).to_csv(
+        folder / "inputs" / "periods.csv", index=False)  # fmt: skip
+    pd.DataFrame({"technology": ["gas_turbine", "solar", "battery"],
+                  "source": ["ATB 2024", "assumption", "Synthetic: made up"]}).to_csv(
+        folder / "inputs" / "technologies.csv", index=False)  # fmt: skip
+    pd.DataFrame({"key": ["reference_year"], "value": ["2012"], "note": [""]}).to_csv(
+        folder / "inputs" / "settings.csv", index=False)  # fmt: skip
+    return folder
