@@ -124,7 +124,7 @@ def test_annuity_is_paid_within_the_horizon_only() -> None:
 def test_asset_serves_only_periods_that_its_life_covers() -> None:
     # A life of one month: engines are built anew in February.
     rows = base()
-    rows["technologies"][0]["life_years"] = 1 / 12
+    rows["technologies"][0].update(life_years=1 / 12, capex_usd_per_kw=100)
     capacity = solve(rows).tables["capacity"]
     assert list(capacity["added_mw"]) == [20, 20]
     assert list(capacity["standing_mw"]) == [20, 20]

@@ -37,6 +37,9 @@ NUMBERS = frozenset({
     "passes", "usd", "used", "limit_value",
 })  # fmt: skip
 
+FLAGS = frozenset({"opened", "binding", "at_risk"})
+DATES = frozenset({"start", "end", "date", "open_date"})
+
 
 @dataclass(frozen=True)
 class Result:
@@ -91,16 +94,22 @@ def _text_table(path: Path) -> pd.DataFrame:
 
 def _table(path: Path, name: str) -> pd.DataFrame:
     read = _text_table(path) if path.exists() else pd.DataFrame()
-    read = read.rename(columns={"limit.1": "limit_value"})
-    frame = pd.DataFrame(index=read.index)
+    return as_read(read.rename(columns={"limit.1": "limit_value"}), name)
+
+
+def as_read(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """A result table with all the columns that the report needs, each of its own type."""
+    frame = pd.DataFrame(index=table.index)
     for column in TABLES[name]:
-        cells = read[column] if column in read else pd.Series("", index=read.index, dtype=object)
+        cells = (
+            table[column] if column in table else pd.Series("", index=table.index, dtype=object)
+        )
         if column in NUMBERS:
             frame[column] = pd.to_numeric(cells, errors="coerce").fillna(0.0).astype(float)
-        elif column in ("opened", "binding", "at_risk"):
-            frame[column] = cells.str.lower().isin(["true", "1", "1.0"]).astype(bool)
-        elif column in ("start", "end", "date", "open_date"):
+        elif column in FLAGS:
+            frame[column] = cells.astype(str).str.lower().isin(["true", "1", "1.0"]).astype(bool)
+        elif column in DATES:
             frame[column] = pd.to_datetime(cells, errors="coerce")
         else:
-            frame[column] = cells.astype(object)
+            frame[column] = cells.astype(object).where(cells.notna(), "").astype(str)
     return frame

@@ -139,8 +139,7 @@ def _page(result: Result) -> str:
     )  # fmt: skip
     return environment.get_template("report.html.j2").render(
         case=str(result.summary.get("case_name") or "Plan"),
-        status=str(result.summary.get("status") or "status not stated").replace("_", " "),
-        stop_reason=str(result.summary.get("stop_reason") or "").replace("_", " "),
+        ending=words.ending(result.summary),
         sentences=sentences,
         failed=isinstance(check, dict) and check.get("passed") is False,
         figures=words.key_figures(result),

@@ -33,7 +33,7 @@ def figure(traces: list[Any], y_title: str, height: int = 400, **layout: Any) ->
     made = go.Figure(traces)
     made.update_layout(
         template="plotly_white", height=height, autosize=True, font={"size": 13},
-        margin={"l": 60, "r": 12, "t": 12, "b": 40},
+        margin={"l": 60, "r": 12, "t": 32, "b": 40},
         legend={"orientation": "h", "y": -0.18, "yanchor": "top", "x": 0},
     )  # fmt: skip
     made.update_yaxes(title_text=y_title, automargin=True)

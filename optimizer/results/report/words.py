@@ -16,6 +16,12 @@ CATEGORY_WORDS = {
 }  # fmt: skip
 
 
+STOP_WORDS = {
+    "gap": "the gap that was asked for is proven", "time_limit": "the time limit was reached",
+    "interrupted": "the run was interrupted", "exhausted": "nothing was left to try",
+}  # fmt: skip
+
+
 def number(value: Any) -> float | None:
     """A finite float, else None."""
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -132,6 +138,13 @@ def binding_limits(result: Result) -> str:
     return f"Limits that bind: {listing(names)}."
 
 
+def ending(summary: dict[str, Any]) -> str:
+    """How good the plan is and why the run ended."""
+    status = str(summary.get("status") or "not stated").replace("_", " ")
+    reason = str(summary.get("stop_reason") or "")
+    return f"Status: {status}" + (f" ({STOP_WORDS.get(reason, reason)})" if reason else "")
+
+
 def checked(summary: dict[str, Any]) -> str:
     """Whether an independent check passed."""
     check = summary.get("verification")
@@ -180,7 +193,7 @@ def decision(result: Result) -> list[str]:
 def key_figures(result: Result) -> list[tuple[str, str]]:
     """Name and value of the figures below the decision."""
     s = result.summary
-    return [
+    figures = [
         ("Total cost, discounted", money(s.get("total_cost"))),
         ("Lower bound", money(s.get("bound"))),
         ("Proven gap", percent(s.get("gap"))),
@@ -196,6 +209,7 @@ def key_figures(result: Result) -> list[tuple[str, str]]:
         ("Water", amount(s.get("water_m3"), "m³")),
         ("Land", amount(s.get("land_km2"), "km²")),
     ]
+    return [(name, value) for name, value in figures if value != MISSING]
 
 
 def stamps(inputs: dict[str, pd.DataFrame]) -> dict[str, dict[str, int]]:

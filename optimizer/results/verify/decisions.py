@@ -1,0 +1,466 @@
+"""Dates, permits, units, lifetimes, capacities and slots of what the plan builds."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from optimizer.reading.inputs import Inputs
+from optimizer.results.verify.arithmetic import (
+    YEAR_HOURS,
+    Calendar,
+    Span,
+    blank,
+    chosen,
+    interest,
+    payments,
+    recovery,
+)
+from optimizer.results.verify.findings import Findings
+
+SHORT_TON = 907.18474
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Months of the steps of one build."""
+
+    permit: int
+    procurement: int
+    construction: int
+    commissioning: int
+
+    @property
+    def paid_over(self) -> int:
+        """Months from order to online."""
+        return self.procurement + self.construction + self.commissioning
+
+
+class Decisions:
+    """Checks all decisions; gathers money, payments, slots and land for the later checks."""
+
+    def __init__(
+        self, inputs: Inputs, tables: dict[str, pd.DataFrame], calendar: Calendar, out: Findings
+    ) -> None:
+        self.inputs, self.tables, self.calendar, self.out = inputs, tables, calendar, out
+        self.input = inputs.tables
+        self.sites = self.input["sites"].set_index("site")
+        self.cost: dict[str, float] = defaultdict(float)
+        self.cash: dict[int, float] = defaultdict(float)
+        self.slots: dict[str, dict[int, float]] = defaultdict(lambda: defaultdict(float))
+        self.land: dict[tuple[str, str], float] = defaultdict(float)
+        self.fuel: dict[tuple[str, str], float] = defaultdict(float)
+        self.used_permits: set[tuple[str, str, str]] = set()
+        self.dated: dict[tuple[str, str, str, str, str], tuple[int, int]] = {}
+        opened = tables["sites"]
+        self.open_at = {
+            r["site"]: calendar.by_name[r["open_period"]].first
+            for _, r in opened.iterrows()
+            if r["opened"]
+        }
+
+    def check(self) -> None:
+        """All of them."""
+        self._sites()
+        self._campus()
+        self._capacity()
+        self._grid()
+        self._permits()
+        self._slots()
+        self._schedule()
+        for (site, period), km2 in self.land.items():
+            self.out.at_most("land", km2, self.sites.loc[site, "land_km2"], f"{site} {period}")
+            span = self.calendar.by_name[period]
+            price = float(self.sites.loc[site, "land_price_usd_per_km2"])
+            rent = price * self.calendar.rate / 12
+            self.cost["land"] += rent * km2 * self.calendar.discount_sum(span.first, span.end)
+        for (site, period), mmbtu in self.fuel.items():
+            limit = float(self.sites.loc[site, "gas_limit_mmbtu_per_hour"])
+            if not blank(limit):
+                self.out.at_most("gas limit", mmbtu, limit, f"{site} {period}")
+        self._budget()
+
+    # -- steps ------------------------------------------------------------------------------
+
+    def _months(self, row: pd.Series, name: str) -> int:
+        which = self.inputs.setting("lead_times")
+        column = name if which == "likely" else f"{name}_{which}"
+        value = row[column]
+        return int(row[name] if blank(value) else value)
+
+    def _permit_months(self, site: str, kind: str, variant: str, where: str) -> int:
+        if not kind:
+            self.out.true("permit variant", variant == "", where)
+            return 0
+        table = self.input["permits"]
+        place = self.sites.loc[site, "jurisdiction"]
+        rows = table[
+            (table["jurisdiction"] == place)
+            & (table["permit_kind"] == kind)
+            & (table["variant"] == variant)
+        ]
+        self.out.true("permit variant", len(rows) == 1, f"{where}: {kind}/{variant} at {place}")
+        self.used_permits.add((site, kind, variant))
+        return self._months(rows.iloc[0], "months") if len(rows) else 0
+
+    def _possible(
+        self, site: str, steps: Steps, span: Span, where: str, *, may_risk: bool
+    ) -> bool:
+        """Dates fit, and the site is open when construction starts; returns at risk or not."""
+        construction = span.first - steps.commissioning - steps.construction
+        slack = construction - steps.procurement - steps.permit
+        at_risk = slack < 0 and may_risk
+        if at_risk:
+            slack = construction - max(steps.procurement, steps.permit)
+        self.out.at_most("lead times", -slack, 0.0, f"{where} months too early")
+        self._open(site, construction, where)
+        return at_risk
+
+    def _open(self, site: str, construction: int, where: str) -> None:
+        last = max((s.first for s in self.calendar.spans if s.first <= construction), default=-1)
+        is_open = site in self.open_at and self.open_at[site] <= last
+        self.out.true("open before construction", is_open, where)
+
+    def _pay(self, overnight: float, order_share: float, steps: Steps, span: Span) -> None:
+        for month, share in payments(order_share, steps.paid_over, span.first).items():
+            self.cash[month] += share * overnight
+
+    def _take(self, kind: str, user: str, month: int, mw: float, units: float) -> None:
+        table = self.input["component_use"]
+        table = table[table["user_kind"] == kind]
+        for component in self.input["components"]["component"]:
+            rows = table[table["component"] == component]
+            own = rows[rows["user"] == user]
+            rows = own if len(own) else rows[rows["user"] == "*"]
+            for _, row in rows.iterrows():
+                self.slots[component][month] += row["per_mw"] * mw + row["per_unit"] * units
+
+    def _standing(
+        self, rows: pd.DataFrame, added: str, standing: str, life: int, where: str
+    ) -> None:
+        """Standing equals what was added and whose life covers the whole period."""
+        new = {r["period"]: float(r[added]) for _, r in rows.iterrows()}
+        stated = {r["period"]: float(r[standing]) for _, r in rows.iterrows()}
+        for span in self.calendar.spans:
+            stand = sum(
+                mw
+                for name, mw in new.items()
+                if (at := self.calendar.by_name[name]).first <= span.first
+                and span.end <= at.first + life
+            )
+            self.out.equal("standing", stated.get(span.name, 0.0), stand, f"{where} {span.name}")
+
+    # -- kinds of decisions -------------------------------------------------------------------
+
+    def _sites(self) -> None:
+        for site, month in self.open_at.items():
+            row = self.sites.loc[site]
+            self.out.at_most("opening months", row["opening_months"], month, site)
+            self.cost["opening"] += row["opening_cost_usd"] * self.calendar.discount(month)
+            self.cash[month] += row["opening_cost_usd"]
+
+    def _campus(self) -> None:
+        table = self.input["campus_blocks"]
+        it: dict[tuple[str, str], float] = defaultdict(float)
+        for (site, block), rows in self.tables["campus"].groupby(["site", "block"]):
+            row = chosen(table, site, block=block)
+            assert row is not None
+            life = round(12 * row["life_years"])
+            for variant, mine in rows.groupby("variant"):
+                where = f"{site} {block} {variant}"
+                permit = self._permit_months(site, row["permit_kind"], variant, where)
+                steps = Steps(permit, *(int(row[f"{s}_months"]) for s in (
+                    "procurement", "construction", "commissioning")))  # fmt: skip
+                self._standing(mine, "added_blocks", "standing_blocks", life, where)
+                for _, r in mine.iterrows():
+                    self._block(site, row, r, steps, life, where)
+            for period, mine in rows.groupby("period"):
+                stand = float(mine["standing_blocks"].sum())
+                most = row["max_blocks"]
+                if not blank(most):
+                    self.out.at_most("max_blocks", stand, most, f"{site} {block} {period}")
+                it[site, period] += stand * row["it_mw"]
+        for (site, period), mw in it.items():
+            self.out.at_most("max_it_mw", mw, self.sites.loc[site, "max_it_mw"], f"{site} {period}")
+        self.it = it
+
+    def _block(
+        self, site: str, row: pd.Series, r: pd.Series, steps: Steps, life: int, where: str
+    ) -> None:
+        span = self.calendar.by_name[r["period"]]
+        count = float(r["added_blocks"])
+        self.out.equal("whole blocks", count, round(count), f"{where} {span.name}")
+        self.out.at_most("nothing negative", -count, 0.0, where)
+        self.out.equal("standing", r["standing_it_mw"], r["standing_blocks"] * row["it_mw"], where)
+        stand_mw = r["standing_blocks"] * row["it_mw"]
+        here = self.calendar.discount_sum(span.first, span.end)
+        self.cost["campus_fom"] += row["fom_usd_per_mw_year"] / 12 * stand_mw * here
+        self.land[site, span.name] += row["land_km2_per_mw"] * stand_mw
+        if count:
+            self._possible(site, steps, span, where, may_risk=False)
+            overnight = row["capex_usd_per_mw"] * row["it_mw"] * count
+            factor = interest(self.calendar.rate, row["order_share"], steps.paid_over)
+            yearly = recovery(self.calendar.rate, row["life_years"])
+            due = self.calendar.discount_sum(span.first, span.first + life)
+            self.cost["campus_capital"] += overnight * factor * yearly / 12 * due
+            self._pay(overnight, row["order_share"], steps, span)
+            month = span.first - steps.commissioning - steps.construction
+            self._take("campus_block", row["block"], month, row["it_mw"] * count, count)
+            self._date("campus_block", site, row["block"], str(r["variant"]), span, steps, False)
+
+    def _date(
+        self, kind: str, site: str, item: str, variant: str, span: Span, steps: Steps, risk: bool
+    ) -> None:
+        c = span.first - steps.commissioning - steps.construction
+        end = c if risk else c - steps.procurement
+        at = {"permit": (end - steps.permit, end), "procurement": (c - steps.procurement, c),
+              "construction": (c, c + steps.construction),
+              "commissioning": (c + steps.construction, span.first),
+              "online": (span.first, span.first)}  # fmt: skip
+        for step, months in at.items():
+            self.dated[site, f"{kind}/{item}/{variant}", span.name, step, ""] = months
+
+    def _capacity(self) -> None:
+        technologies = self.input["technologies"].set_index("technology", drop=False)
+        offered = self.input["site_technologies"]
+        self.power: dict[tuple[str, str, str], tuple[float, float]] = {}
+        emitted: dict[tuple[str, str, str, str], list[float]] = defaultdict(lambda: [0.0, 0.0])
+        for (site, name), rows in self.tables["capacity"].groupby(["site", "technology"]):
+            tech, local = technologies.loc[name], chosen(offered, site, technology=name)
+            self.out.true("allowed here", local is not None, f"{name} at {site}")
+            if local is None:
+                continue
+            life = round(12 * tech["life_years"])
+            for variant, mine in rows.groupby("variant"):
+                where = f"{site} {name} {variant}"
+                permit = self._permit_months(site, tech["permit_kind"], variant, where)
+                steps = Steps(
+                    permit, self._months(tech, "procurement_months"),
+                    self._months(tech, "construction_months") + int(local["months_added"]),
+                    self._months(tech, "commissioning_months"),
+                )  # fmt: skip
+                self._standing(mine, "added_mw", "standing_mw", life, where)
+                if tech["class"] == "storage":
+                    self._standing(mine, "added_mwh", "standing_mwh", life, where + " MWh")
+                for _, r in mine.iterrows():
+                    self._asset(site, tech, local, r, steps, life, where)
+                    key = (site, tech["permit_kind"], variant, r["period"])
+                    emitted[key][0] += (
+                        tech["nox_kg_per_mwh"] * YEAR_HOURS / SHORT_TON * r["standing_mw"]
+                    )
+                    emitted[key][1] += r["standing_mw"]
+            for period, mine in rows.groupby("period"):
+                mw, mwh = float(mine["standing_mw"].sum()), float(mine["standing_mwh"].sum())
+                self.power[site, name, period] = (mw, mwh)
+                self.out.at_most("max_mw", mw, local["max_mw"], f"{site} {name} {period}")
+                most = 12 * local["max_mw"] if blank(local["max_mwh"]) else local["max_mwh"]
+                if tech["class"] == "storage" and blank(tech["duration_h"]):
+                    self.out.at_most("max_mwh", mwh, most, f"{site} {name} {period}")
+        self._thresholds(emitted)
+
+    def _asset(
+        self, site: str, tech: pd.Series, local: pd.Series, r: pd.Series, steps: Steps, life: int,
+        where: str,
+    ) -> None:  # fmt: skip
+        span = self.calendar.by_name[r["period"]]
+        where = f"{where} {span.name}"
+        mw, mwh = float(r["added_mw"]), float(r["added_mwh"])
+        self.out.at_most("nothing negative", [-mw, -mwh], 0.0, where)
+        units = 0.0
+        if not blank(tech["unit_mw"]):
+            units = mw / tech["unit_mw"]
+            self.out.equal("whole units", units, round(units), where)
+            units = round(units)
+        if tech["class"] == "storage" and not blank(tech["duration_h"]):
+            self.out.equal("duration", mwh, tech["duration_h"] * mw, where)
+        elif tech["class"] != "storage":
+            self.out.equal("duration", mwh, 0.0, where)
+        here = self.calendar.discount_sum(span.first, span.end)
+        self.cost["generation_fom"] += (
+            tech["fom_usd_per_kw_year"] * 1000 / 12 * r["standing_mw"] * here
+        )
+        self.land[site, span.name] += tech["land_km2_per_mw"] * r["standing_mw"]
+        if tech["fuel"] and self._counts(tech["fuel"], site):
+            burnt = tech["heat_rate_mmbtu_per_mwh"] * r["standing_mw"]
+            self.fuel[site, span.name] += burnt
+        if mw <= 0 and mwh <= 0:
+            self.out.true("at risk", not r["at_risk"], where)
+            return
+        risk = self._possible(site, steps, span, where, may_risk=bool(tech["order_at_risk"]))
+        self.out.true("at risk", bool(r["at_risk"]) == risk, where)
+        self.out.at_most("life covers a period", span.months, life, where)
+        level = tech["market_multiplier"] * self._index(tech["technology"], span.year)
+        per_kw = tech["capex_usd_per_kw"] * level + local["capex_adder_usd_per_kw"]
+        overnight = 1000 * (per_kw * mw + tech["capex_usd_per_kwh"] * level * mwh)
+        rate = tech["real_cost_of_capital"]
+        rate = self.calendar.rate if blank(rate) else float(rate)
+        factor = interest(rate, tech["order_share"], steps.paid_over) * (1 + tech["resale_loss"])
+        yearly = recovery(rate, tech["life_years"])
+        due = self.calendar.discount_sum(span.first, span.first + life)
+        self.cost["generation_capital"] += overnight * factor * yearly / 12 * due
+        self._pay(overnight, tech["order_share"], steps, span)
+        if risk:
+            months = steps.paid_over
+            stake = tech["order_share"]
+            if months:
+                stake += (1 - tech["order_share"]) * steps.procurement / months
+            loss = tech["refusal_probability"] * (1 - tech["recovered_share"])
+            self.cost["risk"] += loss * stake * overnight * self.calendar.discount(
+                span.first - months
+            )
+        month = span.first - steps.commissioning - steps.construction
+        self._take("technology", tech["technology"], month, mw, units)
+        self._date("technology", site, tech["technology"], str(r["variant"]), span, steps, risk)
+
+    def _counts(self, fuel: str, site: str) -> bool:
+        return bool(fuel_row(self.input["fuels"], fuel, self.sites.loc[site, "gas_hub"])[
+            "counts_against_gas_limit"])  # fmt: skip
+
+    def _index(self, technology: str, year: int) -> float:
+        table = self.input["technology_costs"]
+        rows = table[table["technology"] == technology].sort_values("year")
+        if rows.empty:
+            return 1.0
+        return float(np.interp(year, rows["year"], rows["capex_index"]))
+
+    def _thresholds(self, emitted: dict[tuple[str, str, str, str], list[float]]) -> None:
+        table = self.input["permits"]
+        for (site, kind, variant, period), (tons, mw) in emitted.items():
+            place = self.sites.loc[site, "jurisdiction"]
+            rows = table[
+                (table["jurisdiction"] == place)
+                & (table["permit_kind"] == kind)
+                & (table["variant"] == variant)
+            ]
+            for _, row in rows.iterrows():
+                where = f"{site} {kind}/{variant} {period}"
+                for used, limit in (
+                    (tons, row["max_nox_short_tons_per_year"]), (mw, row["max_mw"])
+                ):  # fmt: skip
+                    if not blank(limit):
+                        self.out.at_most("permit threshold", used, limit, where)
+
+    def _grid(self) -> None:
+        offers = self.input["interconnections"].set_index(["site", "offer"])
+        steps = self.input["interconnection_steps"]
+        self.grid: dict[tuple[str, str], tuple[str, float, float, float]] = {}
+        for site, rows in self.tables["interconnection"].groupby("site"):
+            self.out.true("one offer", rows.groupby(["offer", "variant"]).ngroups == 1, site)
+            last = (0.0, 0.0)
+            first = True
+            for span in self.calendar.spans:
+                mine = rows[rows["period"] == span.name]
+                if mine.empty:
+                    self.out.true("stays connected", first, f"{site} {span.name}")
+                    continue
+                r = mine.iloc[0]
+                offer = offers.loc[(site, r["offer"])]
+                where = f"{site} {r['offer']} {span.name}"
+                firm, flexible = float(r["firm_mw"]), float(r["flexible_mw"])
+                level = steps[(steps["site"] == site) & (steps["offer"] == r["offer"])
+                              & (steps["from_date"] <= span.start)]  # fmt: skip
+                level = level.sort_values("from_date")
+                self.out.true("a step has begun", len(level) > 0, where)
+                if len(level):
+                    limit = level.iloc[-1][["firm_mw", "flexible_mw"]].to_numpy(dtype=float)
+                    self.out.at_most("grid staircase", [firm, flexible], limit, where)
+                self.out.at_most("grid never falls", last, np.array([firm, flexible]), where)
+                self.out.at_most("export limit", r["export_mw"], offer["export_mw"], where)
+                self._connect(site, r, offer, span, firm + flexible - sum(last), first, where)
+                charge = offer["capacity_charge_usd_per_kw_year"] * 1000 / 12
+                here = self.calendar.discount_sum(span.first, span.end)
+                self.cost["interconnection"] += charge * (firm + flexible) * here
+                self.grid[site, span.name] = (r["offer"], firm, flexible, float(r["export_mw"]))
+                last, first = (firm, flexible), False
+
+    def _connect(
+        self, site: str, r: pd.Series, offer: pd.Series, span: Span, new_mw: float, first: bool,
+        where: str,
+    ) -> None:  # fmt: skip
+        month = span.first - int(offer["construction_months"])
+        if first:
+            permit = self._permit_months(site, offer["permit_kind"], r["variant"], where)
+            build = permit + offer["procurement_months"] + offer["construction_months"]
+            wait = max(offer["queue_months"] + offer["upgrade_months"], build)
+            self.out.at_most("lead times", wait, span.first, where)
+            self._open(site, month, where)
+        usd = offer["cost_usd_per_kw"] * 1000 * new_mw + (offer["upgrade_cost_usd"] if first else 0)
+        life = round(12 * offer["life_years"])
+        yearly = recovery(self.calendar.rate, offer["life_years"])
+        due = self.calendar.discount_sum(span.first, span.first + life)
+        self.cost["interconnection"] += usd * yearly / 12 * due
+        self.cash[span.first] += usd
+        if new_mw or first:
+            self._take("interconnection", r["offer"], month, new_mw, 1.0 if first else 0.0)
+
+    def _permits(self) -> None:
+        table = self.input["permits"].set_index(["jurisdiction", "permit_kind", "variant"])
+        held = set()
+        for _, r in self.tables["permits"].iterrows():
+            place = self.sites.loc[r["site"], "jurisdiction"]
+            cost = float(table.loc[(place, r["permit_kind"], r["variant"]), "cost_usd"])
+            self.out.equal("permit cost", r["cost_usd"], cost, f"{r['site']} {r['permit_kind']}")
+            self.cost["permits"] += cost * self.calendar.discount(0)
+            self.cash[0] += cost
+            held.add((r["site"], r["permit_kind"], r["variant"]))
+        for key in sorted(self.used_permits):
+            self.out.true("permit held", key in held, " / ".join(key))
+
+    def _slots(self) -> None:
+        supply = self.input["supply"]
+        for _, component in self.input["components"].iterrows():
+            name = component["component"]
+            rows = supply[supply["component"] == name]
+            given = [(self.calendar.month(r["date"]), r["amount"]) for _, r in rows.iterrows()]
+            taken = self.slots.get(name, {})
+            windows = [(-10_000, m + 1) for m in sorted(taken)]
+            if not component["stockable"]:
+                windows = [(s.first, s.end) for s in self.calendar.spans]
+            for low, high in windows:
+                used = sum(v for m, v in taken.items() if low <= m < high)
+                there = sum(v for m, v in given if low <= m < high)
+                self.out.at_most("component slots", used, there, f"{name} by month {high - 1}")
+
+    def _schedule(self) -> None:
+        for _, r in self.tables["schedule"].iterrows():
+            if r["kind"] not in ("technology", "campus_block"):
+                continue
+            item = f"{r['kind']}/{r['item']}/{r['variant']}"
+            wanted = self.dated.get((r["site"], item, r["period"], r["step"], ""))
+            where = f"{r['site']} {item} {r['period']} {r['step']}"
+            self.out.true("schedule", wanted is not None, where)
+            if wanted is not None:
+                months = [self.calendar.month(r["start"]), self.calendar.month(r["end"])]
+                self.out.equal("schedule", months, list(wanted), where)
+
+    def _budget(self) -> None:
+        table = self.input["policies"]
+        table = table[table["kind"] == "budget"]
+        by_year: dict[int, float] = defaultdict(float)
+        for month, usd in self.cash.items():
+            by_year[self.calendar.year_of_month(month)] += usd
+        stated = self.tables["cashflow"]
+        for year, usd in sorted(by_year.items()):
+            row = in_year(table, year)
+            if row is not None:
+                limit = float(row["value"]) / 1e3
+                self.out.at_most("budget", usd / 1e3, limit, f"{year} in 1000 USD")
+            paid = stated.loc[pd.to_datetime(stated["date"]).dt.year == year, "usd"].sum()
+            self.out.equal("cash flow", float(paid) / 1e3, usd / 1e3, f"{year} in 1000 USD")
+
+
+def in_year(table: pd.DataFrame, year: int) -> pd.Series | None:
+    """The row of a year, else the one for every year."""
+    own = table[table["year"] == year]
+    rows = own if len(own) else table[table["year"].isna()]
+    return rows.iloc[0] if len(rows) else None
+
+
+def fuel_row(fuels: pd.DataFrame, fuel: str, hub: str) -> pd.Series:
+    """The fuel's price at a hub, else at ``*``."""
+    rows = fuels[fuels["fuel"] == fuel]
+    own = rows[rows["hub"] == hub]
+    return (own if len(own) else rows[rows["hub"] == "*"]).iloc[0]

@@ -1,0 +1,271 @@
+"""plan.xlsx: the result tables with formats, units and notes, and sheets made for pivots."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import xlsxwriter
+from xlsxwriter.format import Format
+from xlsxwriter.workbook import Workbook
+from xlsxwriter.worksheet import Worksheet
+
+from optimizer.reading.inputs import Inputs
+from optimizer.results.report.folder import TABLES, Result, as_read
+from optimizer.results.report.words import decision
+
+MOST_ROWS = 1_048_575
+"""Rows that a sheet holds below its header."""
+WIDEST = 44
+
+TABLE_MEANINGS = {
+    "sites": "Candidate sites and when they open",
+    "campus": "Halls added and standing",
+    "capacity": "Power capacity added and standing",
+    "capacity_by_site": "Power at the end of each period, halls and grid included; one row a fact",
+    "costs_by_site": "Discounted cost by site, category and period; one row a fact",
+    "interconnection": "Grid service taken",
+    "permits": "Permits applied for",
+    "placement": "IT load placed",
+    "backlog": "IT load wanted, placed and missing",
+    "schedule": "Steps of every build with dates",
+    "operation": "Energy, emissions and water of one pass of each period",
+    "costs": "The objective, entry by entry, discounted",
+    "cashflow": "Payments by month, not discounted",
+    "limits": "What is used of each limit",
+}
+MEANINGS = {
+    "site": ("Name of the site", ""), "period": ("Planning period", ""),
+    "longitude": ("Longitude, WGS 84", "degree"), "latitude": ("Latitude, WGS 84", "degree"),
+    "market": ("Electricity market", ""), "jurisdiction": ("Whose permits it needs", ""),
+    "opened": ("Whether the site opens", "TRUE or FALSE"),
+    "open_period": ("First period in which it is open", ""), "open_date": ("Opens on", "date"),
+    "block": ("Type of hall", ""), "variant": ("Variant of permit or order", ""),
+    "added_blocks": ("Halls added in the period", "halls"),
+    "standing_blocks": ("Halls standing in the period", "halls"),
+    "standing_it_mw": ("IT load that the halls can hold", "MW"),
+    "technology": ("Technology; grid, load or unserved where it says so", ""),
+    "added_units": ("Units added; 0 if any size can be built", "units"),
+    "added_mw": ("Power added in the period", "MW"),
+    "added_mwh": ("Stored energy added in the period", "MWh"),
+    "standing_mw": ("Power standing in the period", "MW"),
+    "standing_mwh": ("Stored energy standing in the period", "MWh"),
+    "at_risk": ("Ordered before the permit is granted", "TRUE or FALSE"),
+    "offer": ("Offer of grid service", ""), "connected": ("1 if connected", ""),
+    "firm_mw": ("Grid power served in every hour", "MW"),
+    "flexible_mw": ("Grid power that may be curtailed", "MW"),
+    "export_mw": ("Most that may be exported", "MW"), "permit_kind": ("Kind of permit", ""),
+    "cost_usd": ("Cost, paid once, not discounted", "USD"),
+    "workload": ("Class of work", ""), "region": ("Where it is wanted", ""),
+    "it_mw": ("IT load placed", "MW"), "demand_mw": ("IT load wanted", "MW"),
+    "placed_mw": ("IT load placed", "MW"), "backlog_mw": ("IT load missing", "MW"),
+    "kind": ("What is built", ""), "item": ("Technology, hall, offer or entry", ""),
+    "amount": ("How much, see unit", ""), "unit": ("Unit of the figures in this row", ""),
+    "step": ("Step of the build", ""), "start": ("Step starts", "date"),
+    "end": ("Step ends", "date"), "metric": ("What is measured, unit last", ""),
+    "value": ("Value for one pass, see metric", ""),
+    "passes": ("How often the pass repeats in the period", ""),
+    "category": ("Category of cost", ""), "usd": ("Money; costs discounted, cash flow not", "USD"),
+    "date": ("Month of payment", "date"), "limit": ("What is limited", ""),
+    "scope": ("Where the limit holds", ""), "period_or_year": ("When the limit holds", ""),
+    "used": ("What the plan uses", "see unit"), "limit_value": ("The limit", "see unit"),
+    "binding": ("Whether all of it is used", "TRUE or FALSE"),
+}  # fmt: skip
+FORMATS = {
+    "text": "@", "money": "#,##0;[Red]-#,##0", "power": "#,##0.0", "count": "#,##0",
+    "angle": "0.0000", "number": "#,##0.00", "date": "yyyy-mm-dd", "flag": "General",
+}  # fmt: skip
+
+
+def write_plan_workbook(
+    path: Path, tables: dict[str, pd.DataFrame], summary: dict[str, Any], inputs: Inputs
+) -> None:
+    """Write the plan as a workbook.
+
+    Parameters
+    ----------
+    path : file to write
+    tables : result tables by name, as in ``docs/results.md``
+    summary : content of ``summary.json``
+    inputs : what was planned with, for its name and periods
+
+    Notes
+    -----
+    Texts that look like formulas or links stay texts. A table longer than a sheet is cut, and
+    the start sheet says so; ``tables/*.csv`` holds all of it.
+    """
+    options = {
+        "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False,
+        "nan_inf_to_errors": False, "default_date_format": FORMATS["date"],
+    }  # fmt: skip
+    shown = {**_pivot_tables(tables), **tables}
+    with xlsxwriter.Workbook(str(path), options) as book:
+        formats = {name: book.add_format({"num_format": code}) for name, code in FORMATS.items()}
+        _start_sheet(book, tables, shown, summary, inputs)
+        for name, table in shown.items():
+            _table_sheet(book, name, table.head(MOST_ROWS), formats)
+
+
+def _pivot_tables(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Tidy tables that join what an analyst would pivot together."""
+    keys = ["site", "technology", "period"]
+    parts = []
+    for name, technology, column in (
+        ("capacity", None, "standing_mw"), ("campus", "IT load of halls", "standing_it_mw"),
+        ("interconnection", "grid, firm", "firm_mw"),
+        ("interconnection", "grid, flexible", "flexible_mw"),
+    ):  # fmt: skip
+        table = tables.get(name)
+        if table is None or table.empty:
+            continue
+        part = table.rename(columns={column: "standing_mw"})
+        if technology:
+            part = part.assign(technology=technology)
+        parts.append(part[[*keys, "standing_mw"]])
+    empty = pd.DataFrame(columns=[*keys, "standing_mw"])
+    capacity = pd.concat(parts, ignore_index=True) if parts else empty
+    capacity = capacity.groupby(keys, sort=False, as_index=False)["standing_mw"].sum()
+    found = {"capacity_by_site": capacity}
+    costs = tables.get("costs")
+    if costs is not None and not costs.empty:
+        groups = ["site", "category", "period"]
+        filled = costs.assign(**{name: costs[name].fillna("").astype(str) for name in groups})
+        found["costs_by_site"] = filled.groupby(groups, sort=False, as_index=False)["usd"].sum()
+    return found
+
+
+def _kind(name: str, column: pd.Series) -> str:
+    """Which number format a column takes."""
+    if pd.api.types.is_bool_dtype(column):
+        return "flag"
+    if pd.api.types.is_datetime64_any_dtype(column) or name in ("open_date", "start", "end"):
+        return "date"
+    if not pd.api.types.is_numeric_dtype(column):
+        return "text"
+    if name in ("longitude", "latitude"):
+        return "angle"
+    if name.endswith("usd"):
+        return "money"
+    if name.endswith(("mw", "mwh")):
+        return "power"
+    return "count" if name.endswith(("blocks", "units")) or name == "connected" else "number"
+
+
+def _cell(value: Any) -> Any:
+    """A value as the sheet takes it; what is missing becomes blank."""
+    if value is None or value is pd.NaT or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    if isinstance(value, pd.Timestamp):
+        return value.to_pydatetime()
+    return value.item() if hasattr(value, "item") else value
+
+
+def _table_sheet(
+    book: Workbook, name: str, table: pd.DataFrame, formats: dict[str, Format]
+) -> None:
+    """One sheet with one Excel table; header notes say meaning and unit."""
+    sheet: Worksheet = book.add_worksheet(name[:31])
+    rows = [[_cell(v) for v in row] for row in table.astype(object).to_numpy().tolist()]
+    kinds = [_kind(str(column), table[column]) for column in table.columns]
+    columns = [{"header": str(c), "format": formats[kind]}
+               for c, kind in zip(table.columns, kinds, strict=True)]  # fmt: skip
+    if columns:
+        # An Excel table needs a row below its header even if there is nothing to tell.
+        sheet.add_table(
+            0, 0, max(1, len(rows)), len(columns) - 1,
+            {"name": f"t_{name}", "columns": columns, "data": rows,
+             "style": "Table Style Light 9", "autofilter": True},
+        )  # fmt: skip
+    for place, (column, kind) in enumerate(zip(table.columns, kinds, strict=True)):
+        meaning, unit = MEANINGS.get(str(column), ("", ""))
+        if meaning:
+            text = meaning + (f" [{unit}]" if unit else "")
+            sheet.write_comment(0, place, text, {"x_scale": 1.6, "y_scale": 0.6})
+        sheet.set_column(place, place, _width(str(column), kind, [r[place] for r in rows]))
+    sheet.freeze_panes(1, 1)
+    sheet.set_landscape()
+    sheet.fit_to_pages(1, 0)
+    sheet.repeat_rows(0)
+
+
+def _width(header: str, kind: str, cells: list[Any]) -> float:
+    """Characters that header, filter button and the longest of the first cells need."""
+    if kind == "text":
+        longest = max((len(str(c)) for c in cells[:2000] if c is not None), default=0)
+    elif kind == "date":
+        longest = 10
+    else:
+        numbers = [abs(c) for c in cells[:2000] if isinstance(c, int | float)]
+        digits = len(f"{max(numbers, default=0.0):,.0f}")
+        longest = digits + {"angle": 6, "power": 3, "number": 4}.get(kind, 2)
+    return float(min(WIDEST, max(longest + 2, len(header) + 4, 9)))
+
+
+def _start_sheet(
+    book: Workbook, tables: dict[str, pd.DataFrame], shown: dict[str, pd.DataFrame],
+    summary: dict[str, Any], inputs: Inputs,
+) -> None:  # fmt: skip
+    """The decision in words, key figures with their units, and what each sheet holds."""
+    stated = {n: as_read(tables.get(n, pd.DataFrame()), n) for n in TABLES}
+    sentences = decision(Result(summary, stated, inputs.tables, pd.DataFrame()))
+    sheet = book.add_worksheet("start")
+    title = book.add_format({"bold": True, "font_size": 18})
+    head = book.add_format({"bold": True, "font_size": 12, "bottom": 1})
+    words = book.add_format({"text_wrap": True, "valign": "top"})
+    figure = book.add_format({"num_format": "#,##0.00##", "align": "right"})
+    right = book.add_format({"align": "right"})
+    sheet.hide_gridlines(2)
+    sheet.set_column(0, 0, 34)
+    sheet.set_column(1, 1, 22)
+    sheet.set_column(2, 2, 60)
+    sheet.write_string(0, 0, f"Plan: {summary.get('case_name') or inputs.name}", title)
+    sheet.write_row(2, 0, ["The decision", "", ""], head)
+    row = 3
+    for sentence in sentences:
+        sheet.merge_range(row, 0, row, 2, "", words)
+        sheet.write_string(row, 0, sentence, words)
+        sheet.set_row(row, 15.5 * (1 + len(sentence) // 105))
+        row += 1
+    row += 1
+    sheet.write_row(row, 0, ["Key figure", "Value", "Unit"], head)
+    for name, value, unit in _key_figures(summary):
+        row += 1
+        sheet.write_string(row, 0, name)
+        if isinstance(value, float):
+            sheet.write_number(row, 1, value, figure)
+        else:
+            sheet.write_string(row, 1, value, right)
+        sheet.write_string(row, 2, unit)
+    row += 2
+    sheet.write_row(row, 0, ["Sheet", "Rows", "Holds"], head)
+    for name, table in shown.items():
+        row += 1
+        cut = f"; only the first {MOST_ROWS:,} are here" if len(table) > MOST_ROWS else ""
+        sheet.write_url(row, 0, f"internal:'{name}'!A1", string=name)
+        sheet.write_number(row, 1, len(table))
+        sheet.write_string(row, 2, TABLE_MEANINGS.get(name, "") + cut)
+    sheet.set_landscape()
+    sheet.fit_to_pages(1, 0)
+
+
+def _key_figures(summary: dict[str, Any]) -> list[tuple[str, float | str, str]]:
+    """Name, value and unit of the figures that a reader looks up first."""
+    figures: list[tuple[str, float | str, str]] = []
+    for name, key, unit, scale in (
+        ("Total cost", "total_cost", "million USD, discounted", 1e-6),
+        ("Lower bound", "bound", "million USD, discounted", 1e-6),
+        ("Proven gap", "gap", "% of total cost", 100.0),
+        ("Delay", "delay_mw_months", "MW-months", 1.0),
+        ("Unserved energy", "unserved_mwh", "MWh", 1.0), ("CO2", "co2_t", "t", 1.0),
+        ("CO2, on site", "co2_onsite_t", "t", 1.0), ("CO2, grid", "co2_grid_t", "t", 1.0),
+        ("Water", "water_m3", "m3", 1.0), ("Land", "land_km2", "km2", 1.0),
+    ):  # fmt: skip
+        value = summary.get(key)
+        if isinstance(value, int | float) and math.isfinite(value):
+            figures.append((name, float(value) * scale, unit))
+    for name, key in (("First power", "first_power_date"), ("Full power", "full_power_date"),
+                      ("Status", "status"), ("Run ended by", "stop_reason")):
+        figures.append((name, str(summary.get(key) or "none"), ""))
+    return figures
