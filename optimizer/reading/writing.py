@@ -13,25 +13,28 @@ from optimizer.reading.inputs import Inputs
 from optimizer.tables import TABLES, Column, Table
 
 
-def write_inputs(inputs: Inputs, target: Path | str) -> None:
+def write_inputs(inputs: Inputs, target: Path | str, *, profiles: bool = True) -> None:
     """Write all tables that have rows; profiles go to ``profiles/`` beside them.
 
     Parameters
     ----------
     target : an .xlsx path, or the folder for the CSV files
+    profiles : write the hourly series too
     """
     target = Path(target)
     if target.suffix == ".xlsx":
         target.parent.mkdir(parents=True, exist_ok=True)
         _write_workbook(inputs, target)
-        _write_profiles(inputs, target.parent / "profiles")
+        if profiles:
+            _write_profiles(inputs, target.parent / "profiles")
         return
     target.mkdir(parents=True, exist_ok=True)
     for table in TABLES:
         frame = inputs.tables[table.name]
         if len(frame):
             _texts(frame, table).to_csv(target / f"{table.name}.csv", index=False)
-    _write_profiles(inputs, target / "profiles")
+    if profiles:
+        _write_profiles(inputs, target / "profiles")
 
 
 def _texts(frame: pd.DataFrame, table: Table) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import pandas as pd
@@ -10,49 +11,36 @@ import pandas as pd
 from optimizer.reading.inputs import Inputs
 
 
-def last_standing_mw(capacity: pd.DataFrame) -> pd.DataFrame:
-    """Power standing at the end of the plan [MW]: one row a site, one column a technology.
-
-    The result is sparse, so a technology's last row at a site is what stands there at the end.
-    """
-    if capacity.empty:
-        return pd.DataFrame()
-    last = capacity.drop_duplicates(["site", "technology", "variant"], keep="last")
-    return last.pivot_table(
-        index="site", columns="technology", values="standing_mw", aggfunc="sum", fill_value=0.0
-    )
-
-
-def sites_frame(tables: dict[str, pd.DataFrame]) -> gpd.GeoDataFrame:
-    """All candidate sites with their opening and what stands there at the end [MW]."""
+def sites_frame(tables: dict[str, pd.DataFrame], last_period: str) -> gpd.GeoDataFrame:
+    """All candidate sites with their opening and what stands there in the last period [MW]."""
     sites = tables["sites"].reset_index(drop=True)
-    columns: dict[str, list[object]] = {
-        "site": sites["site"].astype(str).tolist(),
-        "market": sites["market"].astype(str).tolist(),
-        "jurisdiction": sites["jurisdiction"].astype(str).tolist(),
-        "opened": sites["opened"].astype(bool).tolist(),
+    names = sites["site"].astype(str)
+    columns: dict[str, Any] = {
+        "site": names,
+        "market": sites["market"].astype(str),
+        "jurisdiction": sites["jurisdiction"].astype(str),
+        "opened": sites["opened"].astype(bool),
         "open_date": [
             None if pd.isna(day) else day.strftime("%Y-%m-%d")
             for day in pd.to_datetime(sites["open_date"], errors="coerce")
         ],
     }
-    campus = tables.get("campus", pd.DataFrame())
-    it = {}
-    if not campus.empty:
-        last = campus.drop_duplicates(["site", "block", "variant"], keep="last")
-        it = last.groupby("site")["standing_it_mw"].sum().to_dict()
-    columns["it_mw"] = [float(it.get(site, 0.0)) for site in columns["site"]]
-    built = last_standing_mw(tables.get("capacity", pd.DataFrame()))
-    for technology in built.columns:
-        power = built[technology].to_dict()
-        columns[f"{technology}_mw"] = [float(power.get(site, 0.0)) for site in columns["site"]]
+    campus, capacity = tables["campus"], tables["capacity"]
+    halls = campus[campus["period"] == last_period].groupby("site")["standing_it_mw"].sum()
+    columns["it_mw"] = names.map(halls).fillna(0.0).astype(float)
+    standing = capacity[capacity["period"] == last_period]
+    # Named by what was ever built, so that a technology retired by then shows as 0.
+    for technology in dict.fromkeys(capacity["technology"]):
+        mine = standing[standing["technology"] == technology]
+        power = mine.groupby("site")["standing_mw"].sum()
+        columns[f"{technology}_mw"] = names.map(power).fillna(0.0).astype(float)
     points = gpd.points_from_xy(sites["longitude"], sites["latitude"])
     return gpd.GeoDataFrame(columns, geometry=points, crs="EPSG:4326")
 
 
 def write_sites_geojson(path: Path, tables: dict[str, pd.DataFrame], inputs: Inputs) -> None:
     """Write every candidate site as a GeoJSON point, with the case's name on each."""
-    frame = sites_frame(tables)
+    frame = sites_frame(tables, str(inputs.tables["periods"]["period"].iloc[-1]))
     frame.insert(0, "case", inputs.name)
     # to_json writes an empty collection too, which file drivers refuse.
     path.write_text(frame.to_json(drop_id=True), encoding="utf-8")

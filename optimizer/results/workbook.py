@@ -126,13 +126,15 @@ def _pivot_tables(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
         parts.append(part[[*keys, "standing_mw"]])
     empty = pd.DataFrame(columns=[*keys, "standing_mw"])
     capacity = pd.concat(parts, ignore_index=True) if parts else empty
-    capacity = capacity.groupby(keys, sort=False, as_index=False)["standing_mw"].sum()
-    found = {"capacity_by_site": capacity}
+    standing = capacity.groupby(keys, sort=False)["standing_mw"].sum().reset_index()
+    found: dict[str, pd.DataFrame] = {"capacity_by_site": standing}
     costs = tables.get("costs")
     if costs is not None and not costs.empty:
         groups = ["site", "category", "period"]
         filled = costs.assign(**{name: costs[name].fillna("").astype(str) for name in groups})
-        found["costs_by_site"] = filled.groupby(groups, sort=False, as_index=False)["usd"].sum()
+        found["costs_by_site"] = (
+            filled.groupby(groups, sort=False)["usd"].sum().reset_index()
+        )
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -19,7 +20,7 @@ from optimizer.results.geo import write_sites_geojson
 from optimizer.results.report import dispatch, words
 from optimizer.results.report.folder import read_result
 from optimizer.results.report.html import write_report
-from tests.results.fake_result import HOSTILE, result_tables, write_fake_result
+from tests.results.fake_result import HOSTILE, PERIODS, result_tables, write_fake_result
 
 
 @pytest.fixture(scope="module")
@@ -118,13 +119,17 @@ def test_series_beyond_16_bits_keep_four_digits() -> None:
 
 
 def test_a_large_result_stays_small(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    monkeypatch.setattr(dispatch, "MOST_BYTES", 4_000)
+    monkeypatch.setattr(dispatch, "MOST_BYTES", 2_000)
     packed = dispatch.packed_dispatch(read_result(folder))
     assert packed is not None and packed["hours_per_step"] > 1
+    block = packed["blocks"][0]
+    steps = -(-block["hours"] // packed["hours_per_step"])
+    assert len(dispatch.unpack(block["series"]["load_mw"])) == steps
 
 
 def test_sites_are_written_as_points(tmp_path: Path) -> None:
-    inputs = Inputs(name="case", source="", tables={}, profiles={})
+    periods = pd.DataFrame({"period": PERIODS})
+    inputs = Inputs(name="case", source="", tables={"periods": periods}, profiles={})
     write_sites_geojson(tmp_path / "sites.geojson", result_tables(), inputs)
     points = gpd.read_file(tmp_path / "sites.geojson").set_index("site")
     assert points.crs.to_epsg() == 4326
@@ -148,7 +153,7 @@ def test_page_draws_without_errors_and_fits_a_phone(folder: Path, tmp_path: Path
         "<script>setInterval(() => { const d = document.getElementById('f').contentDocument;"
         "const e = d && d.documentElement; if (e && e.dataset.ready) { document.title = "
         "`ready ${e.dataset.ready} width ${e.scrollWidth} drawn "
-        "${d.querySelectorAll('.main-svg .plot').length}`; } }, 100);</script>"
+        "${d.querySelectorAll('.subplot.xy').length}`; } }, 100);</script>"
     )
     run = subprocess.run(
         [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
@@ -160,4 +165,8 @@ def test_page_draws_without_errors_and_fits_a_phone(folder: Path, tmp_path: Path
     )  # fmt: skip
     errors = [line for line in run.stderr.splitlines() if "CONSOLE" in line]
     assert errors == []
-    assert "<title>ready 8 width 390 drawn 8</title>" in run.stdout
+    told = re.search(r"<title>ready (\d+) width (\d+) drawn (\d+)</title>", run.stdout)
+    assert told is not None
+    ready, width, drawn = map(int, told.groups())
+    assert (ready, drawn) == (8, 8)
+    assert width <= 390

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,3 +114,8 @@ def as_read(table: pd.DataFrame, name: str) -> pd.DataFrame:
         else:
             frame[column] = cells.astype(object).where(cells.notna(), "").astype(str)
     return frame
+
+
+def rows(table: pd.DataFrame) -> Iterator[Any]:
+    """Rows as tuples with a field a column; their types are those of :func:`as_read`."""
+    return iter(table.itertuples(index=False))

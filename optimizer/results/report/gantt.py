@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
-from optimizer.results.report.folder import Result
+from optimizer.results.report.folder import Result, rows
 from optimizer.results.report.style import PALETTE, figure, label
 from optimizer.results.report.words import amount, day
 
@@ -35,8 +35,8 @@ def gantt(result: Result) -> go.Figure | None:
     if schedule.empty:
         return None
     schedule = schedule.assign(build=_builds(schedule)).sort_values(["site", "start"])
-    rows = list(dict.fromkeys(schedule["build"]))[:MOST_ROWS]
-    schedule = schedule[schedule["build"].isin(rows)]
+    names = list(dict.fromkeys(schedule["build"]))[:MOST_ROWS]
+    schedule = schedule[schedule["build"].isin(names)]
     traces: list[object] = []
     for step, shade in STEP_COLOURS.items():
         part = schedule[schedule["step"] == step]
@@ -61,10 +61,10 @@ def gantt(result: Result) -> go.Figure | None:
                     hovertext=_texts(part),
                 )
             )  # fmt: skip
-    made = figure(traces, "", height=140 + 24 * len(rows), barmode="overlay", bargap=0.35)
+    made = figure(traces, "", height=140 + 24 * len(names), barmode="overlay", bargap=0.35)
     made.update_xaxes(type="date", side="top")
     made.update_yaxes(
-        autorange="reversed", categoryorder="array", categoryarray=[label(r) for r in rows]
+        autorange="reversed", categoryorder="array", categoryarray=[label(r) for r in names]
     )
     made.update_layout(legend={"y": -0.01})
     return made
@@ -75,5 +75,5 @@ def _texts(part: pd.DataFrame) -> list[str]:
         f"{label(r.build)}<br>{label(r.step)}: {day(r.start)}"
         + (f" to {day(r.end)}" if r.end > r.start else "")
         + f"<br>{amount(r.amount, label(r.unit))}"
-        for r in part.itertuples()
+        for r in rows(part)
     ]

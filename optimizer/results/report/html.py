@@ -16,7 +16,7 @@ from optimizer.results.report import words
 from optimizer.results.report.capacity import capacity_chart, load_chart
 from optimizer.results.report.cost import cash_chart, convergence_chart, cost_chart, cost_rows
 from optimizer.results.report.dispatch import packed_dispatch
-from optimizer.results.report.folder import Result, read_result
+from optimizer.results.report.folder import Result, read_result, rows
 from optimizer.results.report.gantt import gantt
 from optimizer.results.report.map import site_map
 
@@ -94,7 +94,7 @@ def _charts(result: Result, marks: dict[str, dict[str, int]]) -> dict[str, Chart
 def _script_json(value: Any) -> Markup:
     """JSON that cannot end the script element that holds it."""
     text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
-    return Markup(  # noqa: S704  # every < is escaped
+    return Markup(  # every < is escaped
         text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     )
 
@@ -102,16 +102,16 @@ def _script_json(value: Any) -> Markup:
 def _limit_rows(result: Result) -> tuple[list[dict[str, Any]], int]:
     """Rows of the table of limits, binding first, and how many were left out."""
     limits = result.tables["limits"].sort_values("binding", ascending=False, kind="stable")
-    rows = [
+    shown = [
         {
             "limit": r.limit, "scope": r.scope, "when": r.period_or_year,
             "used": words.amount(r.used), "limit_value": words.amount(r.limit_value),
             "unit": r.unit, "binding": r.binding,
             "share": words.percent(r.used / r.limit_value) if r.limit_value else "",
         }
-        for r in limits.head(MOST_LIMITS).itertuples()
+        for r in rows(limits.head(MOST_LIMITS))
     ]  # fmt: skip
-    return rows, max(0, len(limits) - MOST_LIMITS)
+    return shown, max(0, len(limits) - MOST_LIMITS)
 
 
 def _site_rows(result: Result) -> list[list[str]]:
@@ -122,7 +122,7 @@ def _site_rows(result: Result) -> list[list[str]]:
         [str(r.site), str(r.market), str(r.jurisdiction),
          words.day(r.open_date) if r.opened else "not chosen",
          words.amount(most.get(r.site, 0.0), "MW")]
-        for r in sites.itertuples()
+        for r in rows(sites)
     ]  # fmt: skip
 
 
@@ -157,18 +157,18 @@ def _page(result: Result) -> str:
         cost_table=cost_table,
         marks=marks,
         run=_run_rows(result.summary),
-        plotly_js=Markup(get_plotlyjs()),  # noqa: S704  # the library's own text
+        plotly_js=Markup(get_plotlyjs()),  # the library's own text
     )
 
 
 def _run_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
     """Size of the problem, times and memory."""
-    rows = []
+    said = []
     for group, unit in (("problem", ""), ("timing", "s")):
         values = summary.get(group)
         if isinstance(values, dict):
-            rows += [(f"{group}: {key}".replace("_", " "), words.amount(value, unit))
+            said += [(f"{group}: {key}".replace("_", " "), words.amount(value, unit))
                      for key, value in values.items()]  # fmt: skip
     if words.number(summary.get("peak_memory_mb")) is not None:
-        rows.append(("peak memory", words.amount(summary["peak_memory_mb"], "MB")))
-    return rows
+        said.append(("peak memory", words.amount(summary["peak_memory_mb"], "MB")))
+    return said

@@ -9,7 +9,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from optimizer.results.report.folder import Result
+from optimizer.results.report.folder import Result, rows
 from optimizer.results.report.style import GREY, PALETTE, figure, label
 from optimizer.results.report.words import amount, day
 
@@ -38,7 +38,7 @@ def _points(result: Result, opened: bool) -> go.Scatter:
             f"opens {day(r.open_date) or 'without date'}, up to {amount(most.get(r.site, 0.0), 'MW')} of IT"
             if opened else "not chosen"
         )
-        for r in sites.itertuples()
+        for r in rows(sites)
     ]  # fmt: skip
     marker: dict[str, Any] = (
         {"symbol": "circle", "color": PALETTE[0], "line": {"color": "white", "width": 1},

@@ -175,11 +175,10 @@ def decision(result: Result) -> list[str]:
     first, full = day(summary.get("first_power_date")), day(summary.get("full_power_date"))
     delay = number(summary.get("delay_mw_months"))
     dates = f"First load runs on {first}." if first else "No date of first power is stated."
-    dates += (
-        f" All demand is met from {full} on."
-        if full
-        else " Demand is not fully met within the plan."
-    )
+    if full:
+        dates += f" All demand is met from {full} on."
+    elif "full_power_date" in summary:
+        dates += " Demand is not fully met within the plan."
     sentences = [openings(result), *first_power(result), dates]
     sentences.append(f"The plan costs {money(summary.get('total_cost'))} (discounted).")
     if delay is not None:
