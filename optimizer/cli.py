@@ -17,7 +17,7 @@ import click
 import typer
 
 from optimizer.errors import ExitCode, InputError, OptimizerError, UsageError
-from optimizer.settings import Progress, RunOptions
+from optimizer.settings import Engine, Progress, RunOptions
 
 if TYPE_CHECKING:
     from optimizer.pipeline import Outcome
@@ -90,11 +90,7 @@ def run(
         float | None, typer.Option(min=1.0, help="Wall seconds of the whole command")
     ] = None,
     threads: Annotated[int, typer.Option(min=1, max=256)] = 2,
-    engine: Annotated[
-        str,
-        typer.Option(help="auto, decomposition or monolith",
-                     click_type=click.Choice(["auto", "decomposition", "monolith"])),
-    ] = "auto",
+    engine: Annotated[Engine, typer.Option(help="The monolith is one plain program")] = "auto",
     sets: SetOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print only the summary")] = False,
     quiet: Annotated[bool, typer.Option(help="No progress")] = False,
@@ -103,7 +99,7 @@ def run(
     from optimizer import pipeline
 
     folder = default_folder(case) if out is None else out
-    options = RunOptions(gap=gap, time_limit_s=time_limit, threads=threads, engine=engine)  # type: ignore[arg-type]
+    options = RunOptions(gap=gap, time_limit_s=time_limit, threads=threads, engine=engine)
     outcome = pipeline.run(
         case, folder, options, overrides=sets or [], overwrite=overwrite,
         on_progress=None if quiet else _progress, should_stop=Stop(), started=STARTED,

@@ -313,7 +313,7 @@ def tables() -> dict[str, list[Row]]:
             *(
                 {"policy": f"CO2 cap {year}", "kind": "co2_cap", "scope": "total", "year": year,
                  "value": value * 1e6, "source": ASSUMED}
-                for year, value in ((2029, 3.0), (2030, 4.6), (2031, 5.2), (2033, 5.0), (2035, 4.8))
+                for year, value in ((2030, 5.6), (2031, 6.4), (2033, 6.1), (2035, 5.8))
             ),
         ],
     }  # fmt: skip

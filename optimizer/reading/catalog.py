@@ -41,9 +41,18 @@ def fill(row: dict[str, Any], number: int, address: str, problems: Problems) -> 
             remedy=f'Closest: "{near[0]}".' if near else f"Entries: {', '.join(entries())}.",
         )  # fmt: skip
         return row
-    known = entries()[name]
     blank = (None, "")
+
+    def own_months(column: str) -> bool:
+        """Months of one's own are not mixed with the catalog's low and high."""
+        likely = column.removesuffix("_low").removesuffix("_high")
+        return likely.endswith("_months") and row.get(likely) not in blank
+
     return {
         **row,
-        **{k: v for k, v in known.items() if row.get(k) in blank and k not in ("technology",)},
+        **{
+            k: v
+            for k, v in entries()[name].items()
+            if k != "technology" and row.get(k) in blank and not own_months(k)
+        },
     }

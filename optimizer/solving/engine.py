@@ -153,6 +153,8 @@ class Engine:
     def consider(self, x: np.ndarray, truth: Truth) -> None:
         """Keep a plan if it is the best, after mending what it leaves unserved."""
         known = np.inf if self.best is None else self.best.truth.total
+        if not truth.meets_caps and self.best is None:
+            x, truth = self._within_caps(x, truth)
         if not truth.meets_caps or truth.total >= known:
             return
         before = truth.total
@@ -161,6 +163,21 @@ class Engine:
             self._penalise(10 * self.unserved_factor)
         if truth.total < known:
             self.best = Incumbent(quotas(self.case, self.arrays, truth, x), truth)
+
+    def _within_caps(self, x: np.ndarray, truth: Truth) -> tuple[np.ndarray, Truth]:
+        """An early plan over its CO2 caps runs less load in those years."""
+        place = {id(v): k for k, v in enumerate(self.arrays.variables)}
+        for _ in range(4):
+            y = x.copy()
+            for site in self.planning.model.site.values():
+                for key, variable in site.place.items():
+                    over = truth.excess.get(self.case.periods[key[2]].group, 0.0)
+                    y[place[id(variable)]] *= max(0.0, 1.0 - 1.05 * over)
+            x = extract.cleaned(self.planning, self.arrays, y)
+            truth = self.cost_of(x, tolerance=1e-3)
+            if truth.meets_caps:
+                break
+        return x, truth
 
     def _penalise(self, factor: float) -> None:
         """Raise the solver's price of unserved energy, at most to where delay is cheaper.
@@ -223,7 +240,7 @@ class Engine:
             point = 0.5 * (again.x + sized.center) if len(tried) % 2 else again.x
             tried.append((point, self.cost_of(point, tolerance=precise)))
         self.note("refit: true cost " + ", ".join(f"{t.total / 1e3:,.1f}" for _, t in tried))
-        point, truth = min(tried, key=lambda pair: pair[1].total)
+        point, truth = min(tried, key=lambda pair: (not pair[1].meets_caps, pair[1].total))
         self.consider(point, truth)
 
     def first_plan(self, relaxed: Relaxed, seconds: float, rounds: int) -> None:

@@ -33,7 +33,8 @@ class Truth:
 
     ``total`` is the objective [k$]; ``operating`` of each (site, period) with load;
     ``outcomes`` all block solves, whose cuts are valid anywhere; ``co2_price`` the multiplier
-    of each cap found [k$/t, discounted]; ``meets_caps`` whether all caps hold.
+    of each cap found [k$/t, discounted]; ``excess`` emissions over the cap of each group that
+    no price brings within it, as a share of the emissions.
     """
 
     total: float = np.inf
@@ -41,7 +42,12 @@ class Truth:
     outcomes: list[Outcome] = field(default_factory=list)
     co2_price: dict[str, float] = field(default_factory=dict)
     unserved: float = 0.0
-    meets_caps: bool = True
+    excess: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def meets_caps(self) -> bool:
+        """Whether all CO2 caps hold."""
+        return not self.excess
 
 
 @dataclass(eq=False)
@@ -87,7 +93,7 @@ class _Search:
         elif within:
             self.price = self.price / 4 if self.price > 1e-4 else 0.0
         else:
-            self.price = max(4 * self.price, 0.02)
+            self.price = max(6 * self.price, 0.05)
 
     @property
     def share_low(self) -> float:
@@ -168,7 +174,9 @@ def true_cost(
             search = searches[g]
             search.take(_Side(search.price, cost, sum(a.co2 for a in mine), mine))
             if search.high is None and round_number >= max_rounds // 2:
-                search.done, truth.meets_caps = True, False
+                search.done = True
+                emitted = search.low.emitted if search.low else 1.0
+                truth.excess[g] = 1.0 - caps[g] / emitted
     for g, search in searches.items():
         _settle(case, truth, g, search, keep_dispatch)
     return truth

@@ -47,15 +47,15 @@ def verify_plan(
         out.true("objective", error <= TOLERANCE, f"{objective_usd:.6g} against {total:.6g} USD")
     worst = max(out.worst.values(), default=0.0)
     return Verification(
-        passed=not out.failures and worst <= TOLERANCE and error <= TOLERANCE,
-        max_violation=worst,
-        objective_recomputed=total,
-        objective_error=error,
-        costs_recomputed=dict(decisions.cost),
+        passed=bool(not out.failures and worst <= TOLERANCE and error <= TOLERANCE),
+        max_violation=float(worst),
+        objective_recomputed=float(total),
+        objective_error=float(error),
+        costs_recomputed={k: float(v) for k, v in decisions.cost.items()},
         full_year={
-            "unserved_mwh": operation.unserved_mwh,
-            "operating_cost": operation.operating_usd,
-            "gap_to_model": error,
+            "unserved_mwh": float(operation.unserved_mwh),
+            "operating_cost": float(operation.operating_usd),
+            "gap_to_model": float(error),
         },
         checks=[(n, c, out.worst[n], out.where[n]) for n, c in sorted(out.counts.items())],
         findings=out.failures,
