@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import signal
 import sys
 import tempfile
@@ -11,9 +12,8 @@ import time
 import traceback
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
-import click
 import typer
 
 from optimizer.errors import ExitCode, InputError, OptimizerError, UsageError
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from optimizer.pipeline import Outcome
 
 STARTED = time.monotonic()
+
+COMMAND_LINE_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
+"""Base of all usage errors; Typer brings its own copy of click, so it is taken from Typer."""
 
 app = typer.Typer(
     add_completion=False,
@@ -48,13 +51,14 @@ class Stop:
             signal.signal(number, self._take)
 
     def _take(self, number: int, frame: object) -> None:
-        from optimizer.solving.highs import cancel_all
-
         if self.asked:
             raise SystemExit(ExitCode.STOPPED)
         self.asked = True
         say("Stopping: the best plan so far is checked and written.")
-        cancel_all()
+        # Not imported here: the signal may come while the package is still being imported.
+        highs = sys.modules.get("optimizer.solving.highs")
+        if highs is not None and hasattr(highs, "cancel_all"):
+            highs.cancel_all()
 
     def __call__(self) -> bool:
         """Whether a stop was asked for."""
@@ -66,11 +70,23 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def only_answer_on_stdout() -> TextIO:
+    """The real standard output; all else goes to standard error from now on.
+
+    HiGHS writes its banner from C when its first model is made, whatever its options say.
+    """
+    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return answer
+
+
 def _progress(line: Progress) -> None:
     best = "-" if line.best == float("inf") else f"{line.best / 1e6:,.1f}"
     bound = "-" if line.bound == float("-inf") else f"{line.bound / 1e6:,.1f}"
     gap = "-" if line.gap == float("inf") else f"{line.gap:.2%}"
-    say(f"{line.seconds:7.1f} s  {line.phase:<12} bound {bound:>11} M$  best {best:>11} M$  gap {gap}")
+    say(
+        f"{line.seconds:7.1f} s  {line.phase:<12} bound {bound:>11} M$  best {best:>11} M$  gap {gap}"
+    )
 
 
 def default_folder(case: Path) -> Path:
@@ -96,18 +112,21 @@ def run(
     quiet: Annotated[bool, typer.Option(help="No progress")] = False,
 ) -> None:
     """Read, check, solve, verify and report a case: the main job."""
+    should_stop = Stop()  # before the imports, which take a second
+    if as_json:
+        answer = only_answer_on_stdout()
     from optimizer import pipeline
 
     folder = default_folder(case) if out is None else out
     options = RunOptions(gap=gap, time_limit_s=time_limit, threads=threads, engine=engine)
     outcome = pipeline.run(
         case, folder, options, overrides=sets or [], overwrite=overwrite,
-        on_progress=None if quiet else _progress, should_stop=Stop(), started=STARTED,
+        on_progress=None if quiet else _progress, should_stop=should_stop, started=STARTED,
     )  # fmt: skip
     if len(outcome.warnings):
         say(outcome.warnings.report(str(case)))
     if as_json:
-        print(json.dumps(outcome.summary))
+        print(json.dumps(outcome.summary), file=answer, flush=True)
     else:
         _tell(outcome, folder)
     raise typer.Exit(int(outcome.exit_code))
@@ -191,12 +210,12 @@ def main(arguments: list[str] | None = None) -> None:
 def _run(arguments: list[str] | None) -> int:
     try:
         outcome: Any = app(args=arguments, standalone_mode=False)
-    except click.exceptions.Exit as done:
+    except typer.Exit as done:
         return int(done.exit_code)
-    except click.ClickException as error:
-        error.show(file=sys.stderr)
+    except COMMAND_LINE_ERROR as error:
+        error.show(file=sys.stderr)  # type: ignore[attr-defined]
         return int(ExitCode.USAGE)
-    except click.Abort:
+    except typer.Abort:
         return int(ExitCode.STOPPED)
     except UsageError as error:
         say(str(error))

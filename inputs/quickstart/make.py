@@ -138,7 +138,7 @@ TABLES: dict[str, list[Row]] = {
     ],
     "policies": [
         {"policy": "yearly budget", "kind": "budget", "value": 3e9, "source": ASSUMED},
-        {"policy": "CO2 cap", "kind": "co2_cap", "scope": "total", "value": 790_000,
+        {"policy": "CO2 cap", "kind": "co2_cap", "scope": "total", "value": 1_000_000,
          "source": ASSUMED},
     ],
 }  # fmt: skip

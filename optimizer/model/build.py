@@ -68,9 +68,7 @@ def build_site(case: Case, site: str, ledger: Ledger, into: pyo.Block) -> pyo.Bl
 
 def joint_sum(model: pyo.ConcreteModel, key: tuple[Any, ...]) -> Any:
     """Sum of all sites' terms of a joint row."""
-    return pyo.quicksum(
-        term for site in model.site.values() for term in site.joint.get(key, ())
-    )
+    return pyo.quicksum(term for site in model.site.values() for term in site.joint.get(key, ()))
 
 
 def build(case: Case) -> Planning:

@@ -469,7 +469,9 @@ def _offer(prep: _Preparation, site: pd.Series, row: pd.Series, price: np.ndarra
     }
     life = schedule.life_months(row["life_years"])
     build = (int(row["procurement_months"]), int(row["construction_months"]), 0)
-    served = np.array([p.month for p in prep.periods]) >= row["queue_months"] + row["upgrade_months"]
+    served = (
+        np.array([p.month for p in prep.periods]) >= row["queue_months"] + row["upgrade_months"]
+    )
     variants = tuple(
         schedule.Variant(
             v.name, v.lead, v.possible & served & (last >= 0), v.at_risk, v.open_by, v.delivery

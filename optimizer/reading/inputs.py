@@ -200,12 +200,20 @@ def _typed(
         number = int(given.get("_row", k + 2))
         numbers.append(number)
         address = origin.address(place.get("catalog", 0), number) if origin else ""
-        row = catalog.fill(given, number, address, problems) if table.name == "technologies" else given
+        row = (
+            catalog.fill(given, number, address, problems)
+            if table.name == "technologies"
+            else given
+        )
         for column in table.columns:
-            at = origin.address(place[column.name], number) if origin and column.name in place else ""
+            at = (
+                origin.address(place[column.name], number)
+                if origin and column.name in place
+                else ""
+            )
             cell = row.get(column.name)
             if is_blank(cell):
-                needed = column.required and column.default is None or (
+                needed = (column.required and column.default is None) or (
                     str(row.get("class", "")) in column.required_for
                 )  # fmt: skip
                 if needed:
@@ -220,9 +228,7 @@ def _typed(
                              found=value, expected=f"one of {', '.join(column.allowed)}", cell=at,
                              remedy=f'Closest: "{near[0]}".' if near else "")  # fmt: skip
             columns[column.name].append(value)
-    frame = pd.DataFrame(
-        {c.name: _series(c, columns[c.name]) for c in table.columns}, index=None
-    )
+    frame = pd.DataFrame({c.name: _series(c, columns[c.name]) for c in table.columns}, index=None)
     frame.index = pd.Index(numbers, dtype="int64")
     return frame
 

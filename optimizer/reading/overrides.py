@@ -10,12 +10,12 @@ from optimizer.errors import Problems
 from optimizer.reading.cells import is_blank, parse_number, to_text
 from optimizer.tables import BY_NAME, Table
 
-_FORM = re.compile(r"(?P<table>\w+)\.(?P<column>\w+)(?:\[(?P<key>[^\]]*)\])?(?P<how>\*|\+)?=(?P<value>.*)")
+_FORM = re.compile(
+    r"(?P<table>\w+)\.(?P<column>\w+)(?:\[(?P<key>[^\]]*)\])?(?P<how>\*|\+)?=(?P<value>.*)"
+)
 
 
-def apply(
-    override: str, tables: dict[str, list[dict[str, Any]]], problems: Problems
-) -> None:
+def apply(override: str, tables: dict[str, list[dict[str, Any]]], problems: Problems) -> None:
     """Change raw rows in place; ``*=`` and ``+=`` change the number found in each row."""
     match = _FORM.fullmatch(override.strip())
     if not match:

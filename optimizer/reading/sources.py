@@ -98,9 +98,7 @@ def _guard_sheet(stream: Any, refuse: Any) -> None:
                 refuse("far-cell", element.get("r"), "cells near the table",
                        f"Delete the cell {element.get('r')}.")  # fmt: skip
                 return
-            if formula and not any(
-                child.tag.endswith("}v") and child.text for child in element
-            ):
+            if formula and not any(child.tag.endswith("}v") and child.text for child in element):
                 uncalculated = uncalculated or element.get("r", "")
             formula = False
             if cells > MAX_CELLS:

@@ -52,7 +52,11 @@ def _text(value: Any, column: Column) -> str:
     if column.kind == "date":
         return f"{value:%Y-%m-%d}"
     if column.kind in ("number", "integer"):
-        return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))
+        return (
+            str(int(value))
+            if float(value).is_integer() and abs(value) < 1e15
+            else repr(float(value))
+        )
     return str(value)
 
 

@@ -15,6 +15,7 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from optimizer.results.plan import Plan
@@ -62,10 +63,12 @@ def peak_memory_mb() -> float:
 
 
 def _finite(value: Any) -> Any:
-    """Infinities and NaN as null, which JSON can hold."""
+    """Plain values that JSON can hold: no numpy scalars, infinities and NaN as null."""
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, dict):
         return {k: _finite(v) for k, v in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_finite(v) for v in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
@@ -134,7 +137,9 @@ def _sites(plan: Plan) -> list[dict[str, Any]]:
             "opened": bool(row["opened"]),
             "open_date": None if pd.isna(row["open_date"]) else f"{row['open_date']:%Y-%m-%d}",
             "mw_by_period": {
-                str(period): float(mw) for (site, period), mw in placed.items() if site == row["site"]
+                str(period): float(mw)
+                for (site, period), mw in placed.items()
+                if site == row["site"]
             },
         }
         for _, row in plan.tables["sites"].iterrows()

@@ -55,9 +55,7 @@ def decision(summary: dict[str, Any], tables: dict[str, pd.DataFrame]) -> list[s
     check = summary.get("verification") or {}
     if check:
         state = "passed" if check["passed"] else "FAILED"
-        lines.append(
-            f"Independent check {state}: largest violation {check['max_violation']:.1e}."
-        )
+        lines.append(f"Independent check {state}: largest violation {check['max_violation']:.1e}.")
     return lines
 
 

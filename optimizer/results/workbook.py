@@ -132,9 +132,7 @@ def _pivot_tables(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     if costs is not None and not costs.empty:
         groups = ["site", "category", "period"]
         filled = costs.assign(**{name: costs[name].fillna("").astype(str) for name in groups})
-        found["costs_by_site"] = (
-            filled.groupby(groups, sort=False)["usd"].sum().reset_index()
-        )
+        found["costs_by_site"] = filled.groupby(groups, sort=False)["usd"].sum().reset_index()
     return found
 
 
@@ -267,7 +265,11 @@ def _key_figures(summary: dict[str, Any]) -> list[tuple[str, float | str, str]]:
         value = summary.get(key)
         if isinstance(value, int | float) and math.isfinite(value):
             figures.append((name, float(value) * scale, unit))
-    for name, key in (("First power", "first_power_date"), ("Full power", "full_power_date"),
-                      ("Status", "status"), ("Run ended by", "stop_reason")):
+    for name, key in (
+        ("First power", "first_power_date"),
+        ("Full power", "full_power_date"),
+        ("Status", "status"),
+        ("Run ended by", "stop_reason"),
+    ):
         figures.append((name, str(summary.get(key) or "none"), ""))
     return figures

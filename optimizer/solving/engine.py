@@ -28,9 +28,9 @@ from optimizer.solving.truth import Truth, quotas, true_cost
 
 DISCRETE = ("open", "permit", "connected", "halls")
 ALL = (*DISCRETE, "units")
-SPREAD = (1.0, 1.5, 4.0, 12.0)
 FINAL_SHARE = 0.08
 """Share of the time that is kept for the last evaluation with dispatch."""
+FEW_INTEGERS = 400
 UNSERVED_FACTOR = 10.0
 """Multiple of the price of unserved energy once plans are made."""
 
@@ -65,6 +65,8 @@ class Engine:
         self.report = SolveReport(engine="decomposition")
         self.phase = "build"
         self.unserved_factor = 1.0
+        self.relaxed: Relaxed | None = None
+        self.keep = np.empty(0, dtype=int)
         self.planning: Planning = build(case)
         self.arrays: PlanningArrays = to_arrays(self.planning)
         self.oracle = BlockOracle(case, options.threads, min(1e-7, max(1e-9, self.gap * 1e-2)))
@@ -78,6 +80,11 @@ class Engine:
     def seconds(self) -> float:
         """Since the solve began [s]."""
         return time.monotonic() - self.started
+
+    @property
+    def small(self) -> bool:
+        """Whether the integers are few enough for the mixed-integer bound to be quick."""
+        return int(self.arrays.integer.sum()) <= FEW_INTEGERS
 
     @property
     def left(self) -> float:
@@ -189,6 +196,8 @@ class Engine:
         delay = max((w.delay_price for w in self.case.workloads.values()), default=0.0)
         longest = max(p.discounted_months / p.pass_weight for p in self.case.periods)
         most = max(1.0, 2 * delay * longest / self.case.unserved_price)
+        if self.gap > 1e-3:
+            most = min(most, UNSERVED_FACTOR**2)
         factor = min(factor, most)
         if factor > self.unserved_factor:
             self.unserved_factor = factor
@@ -203,7 +212,7 @@ class Engine:
             lower, upper = master.fixed(x, DISCRETE)
             sized = master.relax(
                 lower, upper, rounds=rounds, tolerance=tolerance, start=x, cuts=self.keep,
-                deadline=time.monotonic() + 0.4 * seconds, spread=SPREAD,
+                deadline=time.monotonic() + 0.4 * seconds, serve=True,
             )  # fmt: skip
             if sized is None:
                 return
@@ -218,30 +227,15 @@ class Engine:
         lower, upper = master.fixed(x, ALL)
         sized = master.relax(
             lower, upper, rounds=rounds, tolerance=0.5 * tolerance, start=x, cuts=self.keep,
-            deadline=end, spread=SPREAD,
+            deadline=end, serve=True,
         )  # fmt: skip
         if sized is None:
             return
         self.keep = np.union1d(self.keep, sized.tight)
-        precise = min(1e-4, 0.02 * self.gap)
-        tried: list[tuple[np.ndarray, Truth]] = []
-        for point in (sized.center, sized.x):
-            tried.append((point, self.cost_of(point, tolerance=precise)))
-        for _ in range(4):
-            if time.monotonic() > end or self.stopping():
-                break
-            least = min(truth.total for _, truth in tried)
-            again = master.relax(
-                lower, upper, rounds=30, tolerance=0, start=x, cuts=self.keep, deadline=end,
-                lazy=True,
-            )  # fmt: skip
-            if again is None or least - again.bound < 0.3 * self.gap * abs(again.bound):
-                break
-            point = 0.5 * (again.x + sized.center) if len(tried) % 2 else again.x
-            tried.append((point, self.cost_of(point, tolerance=precise)))
-        self.note("refit: true cost " + ", ".join(f"{t.total / 1e3:,.1f}" for _, t in tried))
-        point, truth = min(tried, key=lambda pair: (not pair[1].meets_caps, pair[1].total))
-        self.consider(point, truth)
+        self.note(f"refit: model {sized.bound / 1e3:,.1f} true {sized.estimate / 1e3:,.1f}")
+        known = np.inf if self.best is None else self.best.truth.total
+        if sized.estimate < known:
+            self.consider(sized.center, self.cost_of(sized.center, tolerance=1e-4))
 
     def first_plan(self, relaxed: Relaxed, seconds: float, rounds: int) -> None:
         """Openings, then halls, then sizes."""
@@ -271,9 +265,8 @@ class Engine:
         assert self.relaxed is not None
         points = [self.relaxed.x] + ([self.best.x] if self.best else [])
         self.keep = np.union1d(self.keep, master.thin(points, self.relaxed))
-        small = int(self.arrays.integer.sum()) <= 400
         # Whole units cost little and slow the bound: they are relaxed unless the case is small.
-        kinds = ALL if small or self.gap_now() < 0.5 * self.gap else DISCRETE
+        kinds = ALL if self.small or self.gap_now() < 0.5 * self.gap else DISCRETE
         start = master.valued(self.best.x) if self.best else None
         found = master.mip(
             kinds, self.keep, min(seconds, self.left), start=start,
@@ -285,15 +278,7 @@ class Engine:
             raise NoPlanError(explain.clash(self.planning, self.arrays))
         if found.x is None or self.stopping() or self.gap_now() <= self.gap:
             return
-        before = len(master.pool)
-        if small:
-            truth = self.cost_of(found.x, tolerance=min(1e-4, 0.01 * self.gap))
-            self.consider(found.x, truth)
-            self.keep = np.union1d(self.keep, np.arange(before, len(master.pool)))
-            self.note(f"bound plan: model {found.value / 1e3:,.2f} true {truth.total / 1e3:,.2f}")
-            self.refit(found.x, 30, seconds, units=kinds != ALL)
-        else:
-            self.refit(found.x, 8, seconds)
+        self.refit(found.x, 30 if self.small else 20, seconds, units=kinds != ALL)
         violated = np.flatnonzero(master.pool.slack(found.x) < -2e-4 * master.pool.scale(found.x))
         self.keep = np.union1d(self.keep, violated)
         if self.best is not None:
@@ -302,16 +287,15 @@ class Engine:
 
     def search(self) -> str:
         """Run the steps; returns why the search ended."""
-        self.relaxed: Relaxed | None = None
-        self.keep = np.empty(0, dtype=int)
         self.master.seed()
+        self.master.seed_mixes()
         self.tell("seed")
         relaxed = self.relax(rounds=6, share=0.1)
         self._penalise(UNSERVED_FACTOR)
-        self.first_plan(relaxed, seconds=min(25.0, 0.15 * self.limit), rounds=3)
-        if self.gap_now() > self.gap and not self.stopping():
+        self.first_plan(relaxed, seconds=min(25.0, 0.15 * self.limit), rounds=12)
+        if self.gap_now() > self.gap and not self.stopping() and not self.small:
             relaxed = self.relax(rounds=60, share=0.35)
-            self.first_plan(relaxed, seconds=min(90.0, 0.2 * self.limit), rounds=8)
+            self.first_plan(relaxed, seconds=min(90.0, 0.2 * self.limit), rounds=20)
         number, stalled = 0, 0
         while self.gap_now() > self.gap:
             if self.stopping():
@@ -331,9 +315,7 @@ class Engine:
         """The best plan without solver noise, with dispatch, and with nothing unserved."""
         assert self.best is not None
         self.oracle.tolerate(1e-9)
-        return Incumbent(
-            *self.serve(self.best.x, dict(self.best.truth.co2_price), tolerance=1e-7)
-        )
+        return Incumbent(*self.serve(self.best.x, dict(self.best.truth.co2_price), tolerance=1e-7))
 
     def serve(
         self, x: np.ndarray, guess: dict[str, float], *, tolerance: float
@@ -369,9 +351,9 @@ class Engine:
         y = x.copy()
         for k, v in enumerate(self.arrays.variables):
             name = v.parent_component().local_name
-            if name in ("built_mw", "built_mwh", "firm_mw", "flexible_mw"):
-                if v.parent_block().case_site.site in sites:
-                    y[k] *= 1 + margin
+            sized = name in ("built_mw", "built_mwh", "firm_mw", "flexible_mw")
+            if sized and v.parent_block().case_site.site in sites:
+                y[k] *= 1 + margin
         y = extract.cleaned(self.planning, self.arrays, y)
         rows = self.arrays.matrix @ y
         scale = 1e-7 * (1 + np.abs(rows))
@@ -388,8 +370,7 @@ class Engine:
             need = self.case.sites[site].pue[shape.hours]
             allowed = max(self.case.allowed_unserved_share, 2e-7)
             load = sum(
-                self.case.workloads[w].load[shape.hours]
-                * x[self.arrays.link[site][k, p]]
+                self.case.workloads[w].load[shape.hours] * x[self.arrays.link[site][k, p]]
                 for k, w in enumerate(self.case.workloads)
             )
             if missing.sum() > allowed * float((need * load).sum()):

@@ -347,7 +347,9 @@ class Extraction:
         metric("load", "facility_mwh", frame["load_mw"].sum())
         metric("load", "water_m3", water)
         metric("unserved", "unserved_mwh", frame["unserved_mw"].sum())
-        self._money("unserved", site, p, "unserved", case.unserved_price * frame["unserved_mw"].sum())
+        self._money(
+            "unserved", site, p, "unserved", case.unserved_price * frame["unserved_mw"].sum()
+        )
         grid_carbon = carbon_price(case, period, onsite=False)
         if "import" in series:
             price = site.price[shape.hours] * growth(case, site.price_growth, period)

@@ -19,6 +19,8 @@ from optimizer.solving.truth import links_of, operates
 
 VIOLATED = 1e-6
 IDLE_ROUNDS = 6
+SHORT_MWH = 0.5
+"""Unserved energy of all blocks' passes at which sizes count as served."""
 REPRICED_VIOLATED = 1e-4
 SEED_ADDERS = (0.0, 0.01, 0.03, 0.1, 1.0, np.inf)
 
@@ -43,7 +45,11 @@ class Master:
     """Planning arrays + pool of cuts + oracle."""
 
     def __init__(
-        self, case: Case, arrays: PlanningArrays, oracle: BlockOracle, should_stop: Callable[[], bool]
+        self,
+        case: Case,
+        arrays: PlanningArrays,
+        oracle: BlockOracle,
+        should_stop: Callable[[], bool],
     ) -> None:
         self.case, self.arrays, self.oracle = case, arrays, oracle
         self.pool = CutPool(arrays)
@@ -85,6 +91,46 @@ class Master:
                             prices[shape.co2_row] = -co2
                         self.pool.add(site, p, shape.cut(cost, prices))
 
+    def seed_mixes(self) -> None:
+        """Cuts from a few solved mixes of each site, re-priced for all periods of the same hours.
+
+        For each MW of facility peak: thermal alone; half grid and thermal with sun, wind and
+        storage; much sun, wind and storage with some grid and thermal.
+        """
+        mixes = ((0.0, 1.2, 0.0, 0.0), (0.7, 0.6, 1.0, 0.3), (0.4, 0.5, 2.5, 0.9))
+        last = {key: p for p, key in enumerate(self.oracle.hours_keys)}
+        tasks = []
+        for name, site in self.case.sites.items():
+            thermal = [a for a in site.assets if a.kind == "thermal"]
+            for p in last.values():
+                for grid, firm, variable, stored in mixes:
+                    x = np.zeros(len(self.names[name]))
+                    x[[n.startswith("it_mw:") for n in self.names[name]]] = 100 / len(
+                        self.case.workloads
+                    )
+                    peak = 100 * float(site.pue.max())
+                    at = {n: k for k, n in enumerate(self.names[name])}
+                    if site.offers:
+                        x[at[links.FIRM]] = peak * (grid if thermal else max(grid, 1.05))
+                    for a in site.assets:
+                        share = {"thermal": firm / max(1, len(thermal)), "variable": variable,
+                                 "storage": stored}[a.kind]  # fmt: skip
+                        if a.kind == "thermal" and not site.offers:
+                            share = 1.2 / len(thermal)
+                        x[at[links.power(a)]] = peak * share
+                        if a.is_storage:
+                            x[at[links.energy(a)]] = 4 * peak * share
+                    x[[n in (links.CO2, links.WATER) for n in self.names[name]]] = 1e6
+                    price = 0.03 if self.caps and stored > 0.5 else 0.0
+                    tasks.append(Task(name, p, x, price))
+        for outcome in self.oracle.evaluate(tasks):
+            task = outcome.task
+            own = float(self.oracle.cost(task.site, task.period).sum())
+            for p in self.oracle.same_hours(task.period):
+                ratio = float(self.oracle.cost(task.site, p).sum()) / own
+                cut = self.oracle.cut(task.site, p, outcome.prices * ratio)
+                self.pool.add(task.site, p, cut)
+
     def _co2_guess(self) -> dict[str, float]:
         return dict.fromkeys(self.caps, 0.05)
 
@@ -123,10 +169,12 @@ class Master:
             for group, row in self.arrays.co2_row.items()
         }
 
-    def evaluate(
-        self, x: np.ndarray, co2: dict[str, float]
-    ) -> tuple[float, list[Outcome]]:
-        """Blocks at x with priced CO2 -> (Lagrangian value of the plan [k$], outcomes)."""
+    def evaluate(self, x: np.ndarray, co2: dict[str, float] | None) -> tuple[float, list[Outcome]]:
+        """Blocks at x -> (value of the plan [k$], outcomes).
+
+        With CO2 prices the value is the Lagrangian; with None the quotas in x hold, and it is
+        what the plan truly costs with them.
+        """
         arrays, case = self.arrays, self.case
         base = arrays.cost.copy()
         base[arrays.operating_columns] = 0.0
@@ -136,12 +184,14 @@ class Master:
             for p, period in enumerate(case.periods):
                 at = links_of(arrays, x, site, p)
                 if operates(case.sites[site], self.names[site], at):
-                    price = co2.get(period.group, 0.0) / period.pass_weight
+                    price = None if co2 is None else (
+                        co2.get(period.group, 0.0) / period.pass_weight
+                    )  # fmt: skip
                     tasks.append(Task(site, p, at, price))
         outcomes = self.oracle.evaluate(tasks)
         for o in outcomes:
             value += o.priced * case.periods[o.task.period].pass_weight
-        for group, price in co2.items():
+        for group, price in (co2 or {}).items():
             value -= price * self.caps[group]
         return value, outcomes
 
@@ -168,16 +218,15 @@ class Master:
         deadline: float,
         start: np.ndarray | None = None,
         cuts: np.ndarray | None = None,
-        spread: tuple[float, ...] = (1.0,),
+        serve: bool = False,
         on_round: Callable[[int, float, float], None] | None = None,
         lazy: bool = False,
     ) -> Relaxed | None:
         """In-out rounds on the continuous relaxation within column bounds.
 
         Each round solves the LP with the lazy cuts that matter, evaluates all blocks halfway
-        between the LP's point and the best point so far, and adds cuts. ``spread`` are
-        multiples of the CO2 price at which the LP's own point is evaluated in turn: the LP
-        cannot ask for a CO2 price above those of its cuts. With ``lazy`` no block is solved:
+        between the LP's point and the best point so far, and adds cuts. CO2 is priced at the
+        LP's dual. With ``serve`` rounds go on until nearly nothing is unserved. With ``lazy`` no block is solved:
         known cuts are added until none is violated. None if the rows are infeasible.
         """
         arrays, pool = self.arrays, self.pool
@@ -189,6 +238,7 @@ class Master:
         model.changeObjectiveOffset(arrays.constant)
         base = arrays.matrix.shape[0]
         center, estimate, center_co2 = start, np.inf, None
+        short = np.inf
         result: Relaxed | None = None
         for k in range(rounds):
             solution = run_lp(model, 8.0)
@@ -197,7 +247,9 @@ class Master:
             x, co2 = solution.x, self.co2_prices(solution)
             duals = solution.row_dual[base:]
             # Lazily add what the LP's point violates before any block is solved.
-            violated = np.setdiff1d(np.flatnonzero(pool.slack(x) < -VIOLATED * pool.scale(x)), active)
+            violated = np.setdiff1d(
+                np.flatnonzero(pool.slack(x) < -VIOLATED * pool.scale(x)), active
+            )
             result = Relaxed(
                 x, solution.value, x if center is None else center, estimate, co2,
                 active[np.abs(duals) > 1e-9],
@@ -209,29 +261,34 @@ class Master:
                 if not len(violated):
                     break
             elif not len(violated) or k % 2:
-                if np.isfinite(estimate) and estimate - solution.value <= tolerance * abs(estimate):
+                near = np.isfinite(estimate) and (
+                    estimate - solution.value <= tolerance * abs(estimate)
+                )
+                if near and (not serve or short <= SHORT_MWH):
                     break
                 if time.monotonic() > deadline or self.should_stop():
                     break
-                try_x = x if center is None else 0.5 * (x + center)
-                try_co2 = co2 if center_co2 is None else {
+                # Halfway to a poor centre would only halve what is missing: go to the LP's point.
+                poor = not np.isfinite(estimate) or (
+                    estimate - solution.value > 0.3 * abs(estimate)
+                )
+                try_x = x if center is None or poor else 0.5 * (x + center)
+                try_co2 = co2 if center_co2 is None or poor else {
                     g: 0.5 * (co2[g] + center_co2[g]) for g in co2
                 }  # fmt: skip
                 value, outcomes = self.evaluate(try_x, try_co2)
                 self.learn(outcomes, x)
                 if value < estimate or center_co2 is None:
                     center, estimate, center_co2 = try_x, value, try_co2
-                factor = spread[k % len(spread)]
-                if factor != 1.0 or k % 4 == 3:
-                    _, more = self.evaluate(x, {g: factor * max(v, 1e-3) for g, v in co2.items()})
-                    self.learn(more)
+                    short = sum(o.unserved for o in outcomes)
                 slack = pool.slack(x)
-                violated = np.setdiff1d(
-                    np.flatnonzero(slack < -VIOLATED * pool.scale(x)), active
-                )
-                if not len(violated) and factor == 1.0:
+                violated = np.setdiff1d(np.flatnonzero(slack < -VIOLATED * pool.scale(x)), active)
+                if not len(violated):
                     # The middle gave nothing new: ask at the LP's own point.
-                    _, more = self.evaluate(x, co2)
+                    value, more = self.evaluate(x, co2)
+                    if value < estimate:
+                        center, estimate, center_co2 = x, value, co2
+                        short = sum(o.unserved for o in more)
                     self.learn(more)
                     slack = pool.slack(x)
                     violated = np.setdiff1d(

@@ -72,10 +72,10 @@ class BlockOracle:
         self._costs: dict[tuple[str, int], np.ndarray] = {}
         self._bases: dict[tuple[str, int], highspy.HighsBasis] = {}
         self._threads = ThreadPoolExecutor(max_workers=max(1, threads))
-        self._hours_key = [f"{p.hours[0]}+{len(p.hours)}" for p in case.periods]
+        self.hours_keys = [f"{p.hours[0]}+{len(p.hours)}" for p in case.periods]
         for site in case.sites.values():
             for period in case.periods:
-                key = (site.site, self._hours_key[period.index])
+                key = (site.site, self.hours_keys[period.index])
                 if key not in self.shapes:
                     self.shapes[key] = make_shape(case, site, period.hours)
 
@@ -101,11 +101,11 @@ class BlockOracle:
 
     def shape(self, site: str, period: int) -> Shape:
         """Arrays of a block."""
-        return self.shapes[site, self._hours_key[period]]
+        return self.shapes[site, self.hours_keys[period]]
 
     def same_hours(self, period: int) -> list[int]:
         """Periods with the same hours, the period itself included."""
-        return [p for p, key in enumerate(self._hours_key) if key == self._hours_key[period]]
+        return [p for p, key in enumerate(self.hours_keys) if key == self.hours_keys[period]]
 
     def cost(self, site: str, period: int) -> np.ndarray:
         """Running cost of each column [k$/MWh]."""
@@ -125,7 +125,7 @@ class BlockOracle:
         """All tasks, in order; blocks that share a model are evaluated one after the other."""
         by_model: dict[tuple[str, str], list[int]] = {}
         for k, task in enumerate(tasks):
-            by_model.setdefault((task.site, self._hours_key[task.period]), []).append(k)
+            by_model.setdefault((task.site, self.hours_keys[task.period]), []).append(k)
         # The long ones first, so that no thread ends up alone with them.
         order = sorted(by_model, key=lambda m: -len(self.shapes[m].hours) * len(by_model[m]))
         answers: list[Outcome | None] = [None] * len(tasks)
@@ -139,7 +139,7 @@ class BlockOracle:
         return [a for a in answers if a is not None]
 
     def _model(self, task: Task) -> highspy.Highs:
-        key = (task.site, self._hours_key[task.period])
+        key = (task.site, self.hours_keys[task.period])
         if key not in self._models:
             shape = self.shapes[key]
             rows, columns = shape.matrix.shape
@@ -170,7 +170,9 @@ class BlockOracle:
         if task.co2_price is not None and shape.co2_row >= 0:
             row_upper[shape.co2_row] = INFINITY
         row_lower = np.where(shape.equality, rhs, -INFINITY)
-        model.changeColsBounds(columns, np.arange(columns, dtype=np.int32), np.zeros(columns), upper)
+        model.changeColsBounds(
+            columns, np.arange(columns, dtype=np.int32), np.zeros(columns), upper
+        )
         model.changeRowsBounds(rows, np.arange(rows, dtype=np.int32), row_lower, row_upper)
         model.changeColsCost(columns, np.arange(columns, dtype=np.int32), priced_cost)
         if key in self._bases:

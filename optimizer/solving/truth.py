@@ -182,9 +182,7 @@ def true_cost(
     return truth
 
 
-def _settle(
-    case: Case, truth: Truth, group: str, search: _Search, keep_dispatch: bool
-) -> None:
+def _settle(case: Case, truth: Truth, group: str, search: _Search, keep_dispatch: bool) -> None:
     """Enter the mix of a group's two sides."""
     truth.co2_price[group] = search.high.price if search.high else search.price
     theta = search.share_low
@@ -212,4 +210,3 @@ def quotas(case: Case, arrays: PlanningArrays, truth: Truth, x: np.ndarray) -> n
     for (site, p), operated in truth.operating.items():
         y[arrays.operating[site][p]] = operated.cost
     return y
-

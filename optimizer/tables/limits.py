@@ -3,40 +3,61 @@
 from optimizer.tables.column import Column, Table, source, text
 
 PERMITS = Table(
-    "permits", "Permits by jurisdiction; variants of one kind are alternatives",
+    "permits",
+    "Permits by jurisdiction; variants of one kind are alternatives",
     "jurisdiction x kind x variant",
     (
         text("jurisdiction", "Whose permit", required=True),
         text("permit_kind", "Kind, as named by technologies, blocks and offers", required=True),
         text("variant", "Such as standard, expedited, major", required=True, default="standard"),
-        Column("months", "Months from application to grant, likely", unit="months",
-               kind="integer", required=True, minimum=0),
+        Column(
+            "months",
+            "Months from application to grant, likely",
+            unit="months",
+            kind="integer",
+            required=True,
+            minimum=0,
+        ),
         Column("months_low", "Low; blank: as likely", unit="months", kind="integer", minimum=0),
         Column("months_high", "High; blank: as likely", unit="months", kind="integer", minimum=0),
-        Column("cost_usd", "Cost, once for each site, kind and variant", unit="USD", default=0.0,
-               minimum=0),
-        Column("max_nox_short_tons_per_year",
-               "Potential to emit of all units built under it; blank: no threshold",
-               unit="short tons/year", minimum=0),
-        Column("max_mw", "Power of all units built under it; blank: no threshold", unit="MW",
-               minimum=0),
+        Column(
+            "cost_usd",
+            "Cost, once for each site, kind and variant",
+            unit="USD",
+            default=0.0,
+            minimum=0,
+        ),
+        Column(
+            "max_nox_short_tons_per_year",
+            "Potential to emit of all units built under it; blank: no threshold",
+            unit="short tons/year",
+            minimum=0,
+        ),
+        Column(
+            "max_mw", "Power of all units built under it; blank: no threshold", unit="MW", minimum=0
+        ),
         source(),
     ),
     key=("jurisdiction", "permit_kind", "variant"),
 )
 COMPONENTS = Table(
-    "components", "Equipment whose deliveries all sites share", "a component",
+    "components",
+    "Equipment whose deliveries all sites share",
+    "a component",
     (
         text("component", "Name", required=True),
         text("unit", "What one slot is, such as MVA or unit"),
-        Column("stockable", "A slot not used by its date can be used later", kind="flag",
-               default=True),
+        Column(
+            "stockable", "A slot not used by its date can be used later", kind="flag", default=True
+        ),
         source(),
     ),
     key=("component",),
 )
 SUPPLY = Table(
-    "supply", "Slots that can be delivered, by month", "component x month",
+    "supply",
+    "Slots that can be delivered, by month",
+    "component x month",
     (
         text("component", "Component", required=True, references="components.component"),
         Column("date", "Month of delivery, the first of a month", kind="date", required=True),
@@ -46,11 +67,17 @@ SUPPLY = Table(
     key=("component", "date"),
 )
 COMPONENT_USE = Table(
-    "component_use", "What needs how many slots", "component x user",
+    "component_use",
+    "What needs how many slots",
+    "component x user",
     (
         text("component", "Component", required=True, references="components.component"),
-        text("user_kind", "What uses it", required=True,
-             allowed=("technology", "campus_block", "interconnection")),
+        text(
+            "user_kind",
+            "What uses it",
+            required=True,
+            allowed=("technology", "campus_block", "interconnection"),
+        ),
         text("user", "Technology, block type or offer; * for all of the kind", required=True),
         Column("per_mw", "Slots for each MW", unit="1/MW", default=0.0, minimum=0),
         Column("per_unit", "Slots for each unit, block or connection", default=0.0, minimum=0),
@@ -58,17 +85,29 @@ COMPONENT_USE = Table(
     key=("component", "user_kind", "user"),
 )
 POLICIES = Table(
-    "policies", "Limits on the whole plan", "a limit",
+    "policies",
+    "Limits on the whole plan",
+    "a limit",
     (
         text("policy", "Name of the limit", required=True),
-        text("kind", "What is limited", required=True,
-             allowed=("co2_cap", "co2_price", "budget", "allowed_unserved_share")),
-        text("scope", "CO2 of the site's own units, or with imported energy", default="total",
-             allowed=("onsite", "total")),
-        Column("year", "Calendar year; blank: every year", kind="integer", minimum=2000,
-               maximum=2100),
-        Column("value", "t/year, USD/t, USD/year or share of load, by kind", required=True,
-               minimum=0),
+        text(
+            "kind",
+            "What is limited",
+            required=True,
+            allowed=("co2_cap", "co2_price", "budget", "allowed_unserved_share"),
+        ),
+        text(
+            "scope",
+            "CO2 of the site's own units, or with imported energy",
+            default="total",
+            allowed=("onsite", "total"),
+        ),
+        Column(
+            "year", "Calendar year; blank: every year", kind="integer", minimum=2000, maximum=2100
+        ),
+        Column(
+            "value", "t/year, USD/t, USD/year or share of load, by kind", required=True, minimum=0
+        ),
         source(),
     ),
     key=("policy",),

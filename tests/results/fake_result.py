@@ -42,11 +42,18 @@ def _site(rows: dict[str, list[dict[str, Any]]], site: str, first: int) -> None:
     online = STARTS[first]
     rows["permits"].append({"site": site, "permit_kind": "air", "variant": "expedited",
                             "cost_usd": 250e3})  # fmt: skip
-    for kind, item, unit, amount in (("technology", "gas_turbine", "MW", 150.0),
-                                     ("campus_block", "hall", "blocks", 2.0),
-                                     ("interconnection", "firm_2028", "MW", 60.0)):
-        steps = (("permit", 14, 10), ("procurement", 10, 6), ("construction", 6, 1),
-                 ("commissioning", 1, 0), ("online", 0, 0))
+    for kind, item, unit, amount in (
+        ("technology", "gas_turbine", "MW", 150.0),
+        ("campus_block", "hall", "blocks", 2.0),
+        ("interconnection", "firm_2028", "MW", 60.0),
+    ):
+        steps = (
+            ("permit", 14, 10),
+            ("procurement", 10, 6),
+            ("construction", 6, 1),
+            ("commissioning", 1, 0),
+            ("online", 0, 0),
+        )
         rows["schedule"] += [{
             "site": site, "kind": kind, "item": item, "variant": "standard",
             "period": PERIODS[first], "amount": amount, "unit": unit, "step": step,
@@ -81,8 +88,10 @@ def _site(rows: dict[str, list[dict[str, Any]]], site: str, first: int) -> None:
             "limit": "gas supply", "scope": site, "period_or_year": PERIODS[k], "used": 1350.0,
             "limit_value": 1350.0 + 400 * (k > first), "unit": "MMBtu/h",
             "binding": k == first})  # fmt: skip
-    for name, item, usd in (("generation_capital", "gas_turbine", 210e6),
-                            ("campus_capital", "hall", 1.1e9)):
+    for name, item, usd in (
+        ("generation_capital", "gas_turbine", 210e6),
+        ("campus_capital", "hall", 1.1e9),
+    ):
         rows["costs"].append({"category": name, "site": site, "item": item,
                               "period": PERIODS[first], "usd": usd})  # fmt: skip
         rows["cashflow"] += [{"date": online - pd.DateOffset(months=m), "site": site,
@@ -94,8 +103,9 @@ def dispatch_frame(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """A quarter of hours for each site and period with load [MW]; batteries shift solar."""
     frames = []
     for row in tables["placement"].itertuples():
-        hour = np.arange(2190 * (PERIODS.index(row.period) % 4), 2190 * (
-            PERIODS.index(row.period) % 4 + 1))
+        hour = np.arange(
+            2190 * (PERIODS.index(row.period) % 4), 2190 * (PERIODS.index(row.period) % 4 + 1)
+        )
         sun = np.clip(np.sin((hour % 24 - 6) / 12 * np.pi), 0, None)
         solar, charge = 80 * sun, 30 * (sun > 0.7)
         discharge = 40.0 * np.isin(hour % 24, (19, 20, 21))

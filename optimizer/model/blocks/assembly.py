@@ -108,7 +108,9 @@ class Assembly:
         self._bounded: list[np.ndarray] = []
         self._measures: dict[str, list[tuple[slice, np.ndarray]]] = {}
 
-    def _linked(self, at: np.ndarray, by_link: Mapping[str, Values]) -> list[tuple[np.ndarray, ...]]:
+    def _linked(
+        self, at: np.ndarray, by_link: Mapping[str, Values]
+    ) -> list[tuple[np.ndarray, ...]]:
         return [
             (at, np.full(len(at), self.link[name]), np.broadcast_to(np.asarray(v, float), at.shape))
             for name, v in by_link.items()
@@ -144,7 +146,9 @@ class Assembly:
     def add(self, rows: np.ndarray, columns: np.ndarray, values: Values) -> None:
         """Entries of the matrix, elementwise."""
         rows = np.broadcast_to(rows, columns.shape)
-        self._entries.append((rows, columns, np.broadcast_to(np.asarray(values, float), rows.shape)))
+        self._entries.append(
+            (rows, columns, np.broadcast_to(np.asarray(values, float), rows.shape))
+        )
 
     def measure(self, kind: str, columns: np.ndarray, values: Values) -> None:
         """What a MWh of these columns emits or uses: ``co2_onsite``, ``co2_grid``, ``water``."""

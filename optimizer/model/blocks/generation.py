@@ -22,9 +22,7 @@ def add(block: Assembly, case: Case, site: Site, asset: Asset, balance: np.ndarr
         carbon = asset.co2_t_per_mwh * carbon_price(case, period, onsite=True)
         return np.asarray(asset.heat_rate * grown + asset.vom + carbon)
 
-    made = block.columns(
-        f"generation:{asset.technology}", {links.power(asset): available}, running
-    )
+    made = block.columns(f"generation:{asset.technology}", {links.power(asset): available}, running)
     block.add(balance, made, 1.0)
     block.measure("co2_onsite", made, asset.co2_t_per_mwh)
     block.measure("water", made, asset.water_m3_per_mwh)

@@ -28,8 +28,8 @@ def add_joint(model: pyo.ConcreteModel, case: Case, ledger: Ledger) -> None:
     """Quotas of a calendar year <= its cap."""
     model.co2_within_cap = pyo.Constraint(
         [c.group for c in case.co2_caps],
-        rule=lambda m, group: pyo.quicksum(
-            t for site in m.site.values() for t in site.joint["co2", group]
-        )
-        <= min(c.value for c in case.co2_caps if c.group == group) / blocks.T_PER_LINK,
+        rule=lambda m, group: (
+            pyo.quicksum(t for site in m.site.values() for t in site.joint["co2", group])
+            <= min(c.value for c in case.co2_caps if c.group == group) / blocks.T_PER_LINK
+        ),
     )

@@ -83,12 +83,8 @@ def _add_period(
             at = (component.component, int(variant.delivery[p]))
             contribute(block, ("slot", *at), slot_mw * new_mw + slot_unit * new)
     if offer.permit_kind:
-        contribute(
-            block, ("permit", offer.permit_kind, variant.name, p), (here, 1.0, None)
-        )
+        contribute(block, ("permit", offer.permit_kind, variant.name, p), (here, 1.0, None))
 
 
 def add_joint(model: pyo.ConcreteModel, case: Case, ledger: Ledger) -> None:
     """Nothing: offers meet in the slot and budget rows."""
-
-

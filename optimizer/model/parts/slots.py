@@ -32,9 +32,7 @@ def add_joint(model: pyo.ConcreteModel, case: Case, ledger: Ledger) -> None:
                 model.slots_delivered.add(pyo.quicksum(terms) <= delivered)
 
 
-def _windows(
-    case: Case, component: Component, months: list[int]
-) -> list[tuple[list[int], float]]:
+def _windows(case: Case, component: Component, months: list[int]) -> list[tuple[list[int], float]]:
     """Pairs (months in which slots are taken, slots delivered) that a row is made of."""
     if component.stockable:
         return [

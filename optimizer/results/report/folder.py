@@ -102,9 +102,7 @@ def as_read(table: pd.DataFrame, name: str) -> pd.DataFrame:
     """A result table with all the columns that the report needs, each of its own type."""
     frame = pd.DataFrame(index=table.index)
     for column in TABLES[name]:
-        cells = (
-            table[column] if column in table else pd.Series("", index=table.index, dtype=object)
-        )
+        cells = table[column] if column in table else pd.Series("", index=table.index, dtype=object)
         if column in NUMBERS:
             frame[column] = pd.to_numeric(cells, errors="coerce").fillna(0.0).astype(float)
         elif column in FLAGS:

@@ -106,9 +106,7 @@ class Decisions:
         self.used_permits.add((site, kind, variant))
         return self._months(rows.iloc[0], "months") if len(rows) else 0
 
-    def _possible(
-        self, site: str, steps: Steps, span: Span, where: str, *, may_risk: bool
-    ) -> bool:
+    def _possible(self, site: str, steps: Steps, span: Span, where: str, *, may_risk: bool) -> bool:
         """Dates fit, and the site is open when construction starts; returns at risk or not."""
         construction = span.first - steps.commissioning - steps.construction
         slack = construction - steps.procurement - steps.permit
@@ -308,8 +306,8 @@ class Decisions:
             if months:
                 stake += (1 - tech["order_share"]) * steps.procurement / months
             loss = tech["refusal_probability"] * (1 - tech["recovered_share"])
-            self.cost["risk"] += loss * stake * overnight * self.calendar.discount(
-                span.first - months
+            self.cost["risk"] += (
+                loss * stake * overnight * self.calendar.discount(span.first - months)
             )
         month = span.first - steps.commissioning - steps.construction
         self._take("technology", tech["technology"], month, mw, units)
