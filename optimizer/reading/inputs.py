@@ -262,7 +262,7 @@ def _add_catalog_costs(tables: dict[str, pd.DataFrame]) -> None:
         if c["technology"] == row["catalog"]
     ]  # fmt: skip
     if extra:
-        frame = pd.DataFrame(extra)
+        frame = pd.DataFrame(extra).astype({"technology": object, "source": object})
         first = (int(costs.index.max()) if len(costs) else 1) + 1
         frame.index = pd.Index(range(first, first + len(frame)), dtype="int64")
         tables["technology_costs"] = pd.concat([costs, frame]) if len(costs) else frame
