@@ -42,7 +42,7 @@ RISK = {"order_at_risk": "yes", "refusal_probability": 0.1, "recovered_share": 0
 
 def months(procurement: str, construction: str, commissioning: str) -> dict[str, int]:
     """Columns from ``low/likely/high`` texts."""
-    columns = {}
+    columns: dict[str, int] = {}
     for step, text in (
         ("procurement", procurement), ("construction", construction),
         ("commissioning", commissioning),

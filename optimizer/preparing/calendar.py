@@ -46,7 +46,7 @@ class Period:
 
 def months_between(start: pd.Timestamp, date: pd.Timestamp) -> int:
     """Whole months from one first of a month to another."""
-    return (date.year - start.year) * 12 + date.month - start.month
+    return int((date.year - start.year) * 12 + date.month - start.month)
 
 
 def hours_of_months(first: int, count: int) -> np.ndarray:

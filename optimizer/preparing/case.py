@@ -336,7 +336,8 @@ class _Preparation:
         years = np.array([p.year for p in self.periods], dtype=float)
         if rows.empty:
             return np.ones(len(years))
-        return np.interp(years, rows["year"].to_numpy(), rows["capex_index"].to_numpy())
+        known, index = rows["year"].to_numpy(), rows["capex_index"].to_numpy()
+        return np.asarray(np.interp(years, known, index))
 
 
 def _chosen_rows(table: pd.DataFrame, site: str, key: str) -> pd.DataFrame:

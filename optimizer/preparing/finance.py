@@ -34,7 +34,7 @@ def capital_recovery_factor(real_rate: float, life_years: float) -> float:
         raise ValueError("real_rate must be >= 0 and life_years > 0")
     if real_rate == 0:
         return 1.0 / life_years
-    return real_rate / -np.expm1(-life_years * np.log1p(real_rate))
+    return float(real_rate / -np.expm1(-life_years * np.log1p(real_rate)))
 
 
 def construction_interest(real_rate: float, order_share: float, months: int) -> float:

@@ -57,7 +57,8 @@ def serves(periods: tuple[Period, ...], life: int) -> np.ndarray:
     """Whether what comes online in q (row) stands in p (column); shape (P, P)."""
     start = np.array([p.month for p in periods])
     end = start + np.array([p.months for p in periods])
-    return (start[:, None] <= start[None, :]) & (end[None, :] <= start[:, None] + life)
+    begun = start[:, None] <= start[None, :]
+    return np.asarray(begun & (end[None, :] <= start[:, None] + life))
 
 
 def open_by(periods: tuple[Period, ...], month: np.ndarray) -> np.ndarray:

@@ -33,7 +33,7 @@ def to_text(cell: Any) -> str:
     if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:
         return str(int(cell))
     if isinstance(cell, (dt.datetime, dt.date, pd.Timestamp)):
-        return pd.Timestamp(cell).strftime("%Y-%m-%d")
+        return str(pd.Timestamp(cell).strftime("%Y-%m-%d"))
     return str(cell).translate(_SPACES).strip()
 
 
@@ -94,7 +94,7 @@ class CellReader:
         if date is None:
             self._add("not-a-date", column, cell, row, address, "a date such as 2027-01-01",
                       "Write year-month-day.")  # fmt: skip
-            return pd.NaT  # type: ignore[return-value]
+            return pd.NaT
         if date.day != 1:
             self._add("not-first-of-month", column, cell, row, address,
                       "the first day of a month", f"Write {date.replace(day=1):%Y-%m-%d}.")  # fmt: skip

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -102,22 +103,22 @@ def profiles_exist(inputs: Inputs, problems: Problems) -> None:
                 if not name:
                     continue
                 series = inputs.profiles.get(name)
-                where = {"row": number, "column": column.name, "found": name}
+                where: dict[str, Any] = {"row": number, "column": column.name, "found": name}
                 if series is None:
-                    problems.add("unknown-profile", table.name, **where,  # type: ignore[arg-type]
+                    problems.add("unknown-profile", table.name, **where,
                                  expected="a series in profiles/",
                                  remedy=near(name, inputs.profiles))  # fmt: skip
                     continue
                 low, high = float(series.min()), float(series.max())
                 span = f"it runs from {low:g} to {high:g}"
                 if column.name in shares and (low < 0 or high > 1):
-                    problems.add("profile-range", table.name, **where,  # type: ignore[arg-type]
+                    problems.add("profile-range", table.name, **where,
                                  expected="values from 0 to 1", remedy=f"{span.capitalize()}.")  # fmt: skip
                 if column.name == "pue_profile" and low < 1:
-                    problems.add("profile-range", table.name, **where,  # type: ignore[arg-type]
+                    problems.add("profile-range", table.name, **where,
                                  expected="values >= 1", remedy=f"{span.capitalize()}.")  # fmt: skip
                 if column.name == "price_profile" and (low < PRICE_LOW or high > PRICE_HIGH):
-                    problems.add("price-range", table.name, **where,  # type: ignore[arg-type]
+                    problems.add("price-range", table.name, **where,
                                  expected="USD/MWh or USD/MMBtu", is_warning=True,
                                  remedy=f"{span.capitalize()}: is the unit right?")  # fmt: skip
 

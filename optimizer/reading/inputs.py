@@ -133,14 +133,14 @@ def _assemble(
 
     rows: dict[str, list[dict[str, Any]]] = {}
     origin: dict[str, RawTable] = {}
-    for table in raw:
-        if table.name not in BY_NAME:
-            near = difflib.get_close_matches(table.name, BY_NAME, 1)
-            problems.add("unknown-table", table.name, expected="a known table",
+    for found in raw:
+        if found.name not in BY_NAME:
+            near = difflib.get_close_matches(found.name, BY_NAME, 1)
+            problems.add("unknown-table", found.name, expected="a known table",
                          remedy=f'Closest: "{near[0]}".' if near else "Remove it.")  # fmt: skip
             continue
-        origin[table.name] = table
-        rows[table.name] = _raw_rows(table, problems)
+        origin[found.name] = found
+        rows[found.name] = _raw_rows(found, problems)
     for change in changes:
         overrides.apply(change, rows, problems)
     tables = {t.name: _typed(t, rows.get(t.name, []), origin.get(t.name), problems) for t in TABLES}

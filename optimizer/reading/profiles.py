@@ -59,4 +59,4 @@ def hourly(
                      expected="8,760 hours, or 8,784 in a leap year",
                      remedy=f"The reference year is {reference_year}.")  # fmt: skip
         return None
-    return numbers
+    return np.asarray(numbers)

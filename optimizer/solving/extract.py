@@ -92,7 +92,7 @@ def cleaned(planning: Planning, arrays: PlanningArrays, x: np.ndarray) -> np.nda
             for p in range(len(case.periods)):
                 y[arrays.link[name][k, p]] = _value(block.links[p][link])
     load(arrays, y)
-    return y
+    return np.asarray(y)
 
 
 def _grid_levels(block: pyo.Block, site: Site) -> tuple[Any, ...]:

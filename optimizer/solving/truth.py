@@ -106,7 +106,7 @@ class _Search:
 
 def links_of(arrays: PlanningArrays, x: np.ndarray, site: str, period: int) -> np.ndarray:
     """Links of a block at a plan, never below 0."""
-    return np.maximum(x[arrays.link[site][:, period]], 0.0)
+    return np.asarray(np.maximum(x[arrays.link[site][:, period]], 0.0))
 
 
 def operates(site: Site, names: tuple[str, ...], x: np.ndarray) -> bool:

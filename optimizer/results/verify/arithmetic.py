@@ -57,7 +57,7 @@ class Calendar:
 
     def month(self, date: pd.Timestamp) -> int:
         """Months from the plan's start."""
-        return 12 * (date.year - self.start.year) + date.month - self.start.month
+        return int(12 * (date.year - self.start.year) + date.month - self.start.month)
 
     def date(self, month: int) -> pd.Timestamp:
         """First of a month."""
@@ -77,7 +77,7 @@ class Calendar:
 
     def year_of_month(self, month: int) -> int:
         """Calendar year of a month of the plan."""
-        return self.start.year + (self.start.month - 1 + month) // 12
+        return int(self.start.year + (self.start.month - 1 + month) // 12)
 
 
 def recovery(rate: float, years: float) -> float:
