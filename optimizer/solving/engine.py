@@ -168,6 +168,9 @@ class Engine:
         x, truth = self.serve(x, truth.co2_price, tolerance=1e-4)
         if truth.total - before > 0.2 * self.gap * abs(before):
             self._penalise(10 * self.unserved_factor)
+        if not self._holds(x) or self._unserved(x, truth):
+            self.note("a plan was dropped: it cannot serve what its deadlines demand")
+            return
         if truth.total < known:
             self.best = Incumbent(quotas(self.case, self.arrays, truth, x), truth)
 
@@ -355,10 +358,17 @@ class Engine:
             if sized and v.parent_block().case_site.site in sites:
                 y[k] *= 1 + margin
         y = extract.cleaned(self.planning, self.arrays, y)
-        rows = self.arrays.matrix @ y
-        scale = 1e-7 * (1 + np.abs(rows))
-        holds = (rows >= self.arrays.row_lower - scale) & (rows <= self.arrays.row_upper + scale)
-        return y if holds.all() else None
+        return y if self._holds(y) else None
+
+    def _holds(self, x: np.ndarray) -> bool:
+        """Whether all planning rows and bounds hold."""
+        arrays = self.arrays
+        rows = arrays.matrix @ x
+        near = 1e-7 * (1 + np.abs(rows))
+        holds = (rows >= arrays.row_lower - near) & (rows <= arrays.row_upper + near)
+        near = 1e-7 * (1 + np.abs(x))
+        bounds = (x >= arrays.lower - near) & (x <= arrays.upper + near)
+        return bool(holds.all() and bounds.all())
 
     def _unserved(self, x: np.ndarray, truth: Truth) -> dict[tuple[str, int], float]:
         """Blocks with more unserved energy than allowed: IT MW by which load must fall."""
@@ -421,6 +431,11 @@ def solve_case(
     try:
         reason = engine.search()
         if engine.best is None:
+            if engine.seconds < 0.9 * engine.limit:
+                raise NoPlanError(
+                    "No plan was found that powers what the deadlines (max_backlog_mw in demand) "
+                    "ask for: what may be built and bought in time cannot serve it in every hour."
+                )
             raise StoppedError(
                 f"No plan was found within {engine.seconds:.0f} s. Give it more time "
                 "(--time-limit) or ask for a wider gap (--gap)."
@@ -438,7 +453,7 @@ def _plan(engine: Engine, final: Incumbent, reason: str) -> Plan:
     gap = (total - engine.bound) / max(abs(total), 1e-9)
     report.objective, report.bound = total * 1e3, min(engine.bound, total) * 1e3
     report.status = "optimal" if gap <= engine.gap else "feasible"
-    report.stop_reason = reason if report.status == "optimal" or reason != "gap" else "exhausted"
+    report.stop_reason = "gap" if report.status == "optimal" else reason
     least = explain.unavoidable_delay(arrays, seconds=min(10.0, 0.03 * engine.limit))
     report.unavoidable_delay_usd = least * 1e3
     report.problem = {

@@ -313,6 +313,8 @@ class Master:
                 )  # fmt: skip
                 active = np.append(active, violated)
                 idle = np.append(idle, np.zeros(len(violated), dtype=int))
+        if result is not None and center is not None:
+            result.center, result.estimate = center, estimate
         return result
 
     # -- integers -------------------------------------------------------------------------
