@@ -208,21 +208,14 @@ class Engine:
             self.note(f"unserved energy priced {factor:,.0f} times")
 
     def refit(self, x: np.ndarray, rounds: int, seconds: float, *, units: bool = True) -> None:
-        """Openings and halls fixed: sizes, whole units, sizes again, true cost."""
+        """Openings and halls fixed: whole units, then sizes in many rounds, then true cost."""
         end = time.monotonic() + seconds
         master, tolerance = self.master, max(0.2 * self.gap, 1e-9)
         if units and (self.arrays.kind == ALL.index("units")).any():
             lower, upper = master.fixed(x, DISCRETE)
-            sized = master.relax(
-                lower, upper, rounds=rounds, tolerance=tolerance, start=x, cuts=self.keep,
-                deadline=time.monotonic() + 0.4 * seconds, serve=True,
-            )  # fmt: skip
-            if sized is None:
-                return
-            self.keep = np.union1d(self.keep, sized.tight)
             whole = master.mip(
-                ALL, master.thin([sized.x, sized.center], sized), min(10.0, 0.3 * seconds),
-                lower=lower, upper=upper, gap=min(0.002, 0.1 * self.gap), effort=0.1,
+                ALL, self.keep, min(10.0, 0.2 * seconds), lower=lower, upper=upper,
+                gap=min(0.002, 0.1 * self.gap), effort=0.1,
             )  # fmt: skip
             if whole.x is None:
                 return
@@ -244,14 +237,16 @@ class Engine:
         """Openings, then halls, then sizes."""
         master = self.master
         self.keep = master.thin([relaxed.x, relaxed.center], relaxed)
-        opened = master.mip(("open", "permit", "connected"), self.keep, 0.2 * seconds, gap=0.003)
+        opened = master.mip(
+            ("open", "permit", "connected"), self.keep, min(15.0, 0.2 * seconds), gap=0.003
+        )
         if opened.infeasible:
             raise NoPlanError(explain.clash(self.planning, self.arrays))
         if opened.x is None:
             return
         self.raise_bound(opened.bound)
         lower, upper = master.fixed(opened.x, ("open",))
-        halls = master.mip(DISCRETE, self.keep, 0.3 * seconds, lower=lower, upper=upper, gap=0.003)
+        halls = master.mip(DISCRETE, self.keep, min(25.0, 0.3 * seconds), lower=lower, upper=upper, gap=0.003)
         if halls.x is None:
             # Rounding openings may have closed every way: let all kinds move.
             halls = master.mip(DISCRETE, self.keep, 0.4 * seconds, gap=0.02)
@@ -259,7 +254,7 @@ class Engine:
             raise NoPlanError(explain.clash(self.planning, self.arrays))
         if halls.x is not None:
             self.tell("first plan")
-            self.refit(halls.x, rounds, 0.5 * seconds)
+            self.refit(halls.x, rounds, 0.7 * seconds)
             self.tell("first plan")
 
     def improve(self, seconds: float, number: int) -> None:
@@ -281,7 +276,8 @@ class Engine:
             raise NoPlanError(explain.clash(self.planning, self.arrays))
         if found.x is None or self.stopping() or self.gap_now() <= self.gap:
             return
-        self.refit(found.x, 30 if self.small else 20, seconds, units=kinds != ALL)
+        longer = seconds if self.small else 2.5 * seconds
+        self.refit(found.x, 40, min(longer, self.left), units=kinds != ALL)
         violated = np.flatnonzero(master.pool.slack(found.x) < -2e-4 * master.pool.scale(found.x))
         self.keep = np.union1d(self.keep, violated)
         if self.best is not None:
@@ -297,14 +293,14 @@ class Engine:
         self._penalise(UNSERVED_FACTOR)
         self.first_plan(relaxed, seconds=min(25.0, 0.15 * self.limit), rounds=12)
         if self.gap_now() > self.gap and not self.stopping() and not self.small:
-            relaxed = self.relax(rounds=60, share=0.35)
-            self.first_plan(relaxed, seconds=min(90.0, 0.2 * self.limit), rounds=20)
+            relaxed = self.relax(rounds=60, share=0.28)
+            self.first_plan(relaxed, seconds=min(240.0, 0.4 * self.limit), rounds=40)
         number, stalled = 0, 0
         while self.gap_now() > self.gap:
             if self.stopping():
                 return "interrupted" if self._asked_to_stop() else "time_limit"
             state = (self.bound, self.best.truth.total if self.best else np.inf)
-            self.improve(min(60.0, max(2.0, 0.12 * self.limit)), number)
+            self.improve(min(60.0, max(2.0, 0.1 * self.limit)), number)
             number += 1
             same = state == (self.bound, self.best.truth.total if self.best else np.inf)
             stalled = stalled + 1 if same else 0

@@ -1,0 +1,108 @@
+"""The command line: exit codes by cause, clean JSON, results that can be verified anywhere."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from optimizer.reading.writing import write_inputs
+from tests.support import add_grid, base, inputs
+
+QUICKSTART = Path(__file__).parents[1] / "inputs" / "quickstart"
+
+
+def call(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "optimizer", *map(str, arguments)], capture_output=True, text=True
+    )
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    rows = base()
+    add_grid(rows, 10, 5, curtailed_hours_per_year=200)
+    folder = tmp_path_factory.mktemp("case") / "small"
+    write_inputs(inputs(rows), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def result(small: Path) -> Path:
+    out = small.parent / "result"
+    done = call("run", small, "--out", out, "--json")
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert summary["status"] == "optimal"
+    assert summary["verification"]["passed"]
+    return out
+
+
+def test_result_folder_is_complete(result: Path) -> None:
+    names = {"summary.json", "plan.xlsx", "dispatch.parquet", "sites.geojson", "report.html",
+             "manifest.json", "solver.log", "inputs", "tables"}  # fmt: skip
+    assert names <= {p.name for p in result.iterdir()}
+
+
+def test_verify_passes_and_finds_a_change(result: Path) -> None:
+    assert call("verify", result).returncode == 0
+    costs = result / "tables" / "costs.csv"
+    before = costs.read_text()
+    try:
+        costs.write_text(before.replace("fuel", "fuels", 1))
+        assert call("verify", result).returncode == 3
+    finally:
+        costs.write_text(before)
+
+
+def test_convert_and_check(small: Path, tmp_path: Path) -> None:
+    assert call("convert", small, tmp_path / "case.xlsx").returncode == 0
+    assert call("check", tmp_path / "case.xlsx").returncode == 0
+    assert call("convert", tmp_path / "case.xlsx", tmp_path / "csv").returncode == 0
+    again = pd.read_csv(tmp_path / "csv" / "sites.csv")
+    pd.testing.assert_frame_equal(again, pd.read_csv(small / "sites.csv"))
+
+
+def test_exit_codes_of_wrong_use(small: Path, result: Path, tmp_path: Path) -> None:
+    assert call("run").returncode == 2
+    assert call("run", small, "--gap", "7").returncode == 2
+    assert call("run", small, "--out", result).returncode == 2
+    assert call("run", tmp_path / "nowhere").returncode == 3
+    assert call("verify", tmp_path).returncode == 3
+    assert call("run", small, "--out", "/proc/result").returncode == 8
+
+
+def test_problems_are_listed_without_a_traceback(small: Path) -> None:
+    done = call("check", small, "--set", "sites.land_km2[site0]=5O")
+    assert done.returncode == 3
+    assert "letter O" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_deadline_that_cannot_be_met_exits_4(small: Path, tmp_path: Path) -> None:
+    done = call("run", small, "--out", tmp_path / "r", "--set", "demand.max_backlog_mw[*]=0",
+                "--set", "campus_blocks.construction_months[*]=1")  # fmt: skip
+    assert done.returncode == 4
+    assert "demand!2" in done.stderr
+
+
+def test_termination_keeps_the_best_checked_plan(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "optimizer", "run", str(QUICKSTART), "--out",
+               str(tmp_path / "r"), "--gap", "0", "--time-limit", "120"]  # fmt: skip
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "%" in line:  # the first line with a gap: there is a plan
+            break
+    process.send_signal(signal.SIGTERM)
+    begin = time.monotonic()
+    process.stderr.read()
+    assert process.wait(60) == 5
+    assert time.monotonic() - begin < 45
+    assert json.loads((tmp_path / "r" / "summary.json").read_text())["verification"]["passed"]
