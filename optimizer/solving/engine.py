@@ -30,6 +30,8 @@ DISCRETE = ("open", "permit", "connected", "halls")
 ALL = (*DISCRETE, "units")
 FINAL_SHARE = 0.08
 """Share of the time that is kept for the last evaluation with dispatch."""
+MARGINS = (0.003, 0.01, 0.03, 0.08)
+"""Shares of load by which sizes are tried larger where energy is short."""
 FEW_INTEGERS = 400
 UNSERVED_FACTOR = 10.0
 """Multiple of the price of unserved energy once plans are made."""
@@ -246,7 +248,9 @@ class Engine:
             return
         self.raise_bound(opened.bound)
         lower, upper = master.fixed(opened.x, ("open",))
-        halls = master.mip(DISCRETE, self.keep, min(25.0, 0.3 * seconds), lower=lower, upper=upper, gap=0.003)
+        halls = master.mip(
+            DISCRETE, self.keep, min(25.0, 0.3 * seconds), lower=lower, upper=upper, gap=0.003
+        )
         if halls.x is None:
             # Rounding openings may have closed every way: let all kinds move.
             halls = master.mip(DISCRETE, self.keep, 0.4 * seconds, gap=0.02)
@@ -329,13 +333,17 @@ class Engine:
 
         x = extract.cleaned(self.planning, self.arrays, x)
         truth = operate(x)
-        for margin in (1e-3, 3e-3, 1e-2):
-            short = self._unserved(x, truth)
-            if not short:
+        lower, upper = self.master.fixed(x, ALL)
+        for margin in MARGINS:
+            if not self._unserved(x, truth):
                 break
-            larger = self._bolster(x, {site for site, _ in short}, margin)
-            if larger is not None:
-                x, truth = larger, operate(larger)
+            larger = self.master.sized_for_more(lower, upper, self.keep, margin)
+            if larger is None:
+                break
+            y = extract.cleaned(self.planning, self.arrays, larger)
+            tried = operate(y)
+            if tried.total < truth.total:
+                x, truth = y, tried
         for _ in range(6):
             short = self._unserved(x, truth)
             if not short:
@@ -344,17 +352,6 @@ class Engine:
             x = self._shave(x, short)
             truth = operate(x)
         return x, truth
-
-    def _bolster(self, x: np.ndarray, sites: set[str], margin: float) -> np.ndarray | None:
-        """Continuous sizes at these sites a little larger, if all planning rows still hold."""
-        y = x.copy()
-        for k, v in enumerate(self.arrays.variables):
-            name = v.parent_component().local_name
-            sized = name in ("built_mw", "built_mwh", "firm_mw", "flexible_mw")
-            if sized and v.parent_block().case_site.site in sites:
-                y[k] *= 1 + margin
-        y = extract.cleaned(self.planning, self.arrays, y)
-        return y if self._holds(y) else None
 
     def _holds(self, x: np.ndarray) -> bool:
         """Whether all planning rows and bounds hold."""

@@ -56,12 +56,28 @@ class Master:
         self.should_stop = should_stop
         self.names = {name: links.names(case, site) for name, site in case.sites.items()}
         self.caps = {c.group: c.value for c in case.co2_caps}
+        self.kin = self._kin()
         self.load_columns = np.concatenate(
             [
                 arrays.link[s][[n.startswith("it_mw:") for n in self.names[s]]].ravel()
                 for s in case.sites
             ]
         )
+
+    def _kin(self) -> dict[str, list[str]]:
+        """Sites with the same sun and wind and the same rows: they learn from each other."""
+
+        def mark(name: str) -> tuple[object, ...]:
+            site = self.case.sites[name]
+            weather = sorted(
+                (a.technology, hash(a.availability.tobytes()))
+                for a in site.assets
+                if a.kind == "variable"
+            )
+            return (*weather, self.oracle.shape(name, 0).matrix.shape[0])
+
+        marks = {name: mark(name) for name in self.case.sites}
+        return {n: [o for o in marks if o != n and marks[o] == marks[n]] for n in marks}
 
     # -- cuts -------------------------------------------------------------------------
 
@@ -146,19 +162,24 @@ class Master:
             self.pool.add(task.site, task.period, outcome.cut)
             if x is None:
                 continue
+            for other in self.kin[task.site]:
+                kept += self._offer(other, task.period, outcome.prices, x)
             own = self.oracle.cost(task.site, task.period)
             for p in self.oracle.same_hours(task.period):
                 if p == task.period:
                     continue
                 ratio = float(self.oracle.cost(task.site, p).sum() / own.sum())
-                cut = self.oracle.cut(task.site, p, outcome.prices * ratio)
-                operating = x[self.arrays.operating[task.site][p]]
-                if self.pool.value(task.site, p, cut, x) > operating + REPRICED_VIOLATED * (
-                    1 + abs(operating)
-                ):
-                    self.pool.add(task.site, p, cut)
-                    kept += 1
+                kept += self._offer(task.site, p, outcome.prices * ratio, x)
         return kept
+
+    def _offer(self, site: str, period: int, prices: np.ndarray, x: np.ndarray) -> int:
+        """Keep the cut of these prices if it says more than is known at x."""
+        cut = self.oracle.cut(site, period, prices)
+        known = x[self.arrays.operating[site][period]]
+        if self.pool.value(site, period, cut, x) <= known + REPRICED_VIOLATED * (1 + abs(known)):
+            return 0
+        self.pool.add(site, period, cut)
+        return 1
 
     # -- prices and evaluation ----------------------------------------------------------
 
@@ -316,6 +337,34 @@ class Master:
         if result is not None and center is not None:
             result.center, result.estimate = center, estimate
         return result
+
+    def sized_for_more(
+        self, lower: np.ndarray, upper: np.ndarray, cuts: np.ndarray, margin: float
+    ) -> np.ndarray | None:
+        """A point whose sizes would serve load x (1 + margin), as far as the cuts know.
+
+        The load links' coefficients in the cuts are scaled; planning rows are as they are.
+        """
+        arrays, active = self.arrays, cuts
+        scale = np.ones(arrays.count)
+        scale[self.load_columns] = 1.0 + margin
+        for _ in range(30):
+            known = sp.csr_matrix(self.pool.matrix(active) @ sp.diags(scale))
+            model = make_model(
+                arrays.cost, lower, upper, sp.vstack([arrays.matrix, known]),
+                np.append(arrays.row_lower, np.zeros(len(active))),
+                np.append(arrays.row_upper, np.full(len(active), INFINITY)),
+            )  # fmt: skip
+            solution = run_lp(model, 20.0)
+            if solution.x is None:
+                return None
+            slack = self.pool.slack(solution.x * scale)
+            violated = np.flatnonzero(slack < -1e-5 * self.pool.scale(solution.x))
+            new = np.setdiff1d(violated, active)
+            if not len(new):
+                break
+            active = np.append(active, new)
+        return solution.x
 
     # -- integers -------------------------------------------------------------------------
 
