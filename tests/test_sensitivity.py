@@ -15,7 +15,7 @@ GAP = 0.02
 
 @cache
 def plan(*overrides: str) -> Plan:
-    made = solve(Case.load(QUICKSTART, overrides=overrides), gap=GAP, time_limit=60)
+    made = solve(Case.load(QUICKSTART, overrides=overrides), gap=GAP, time_limit=240)
     assert made.verification.passed, made.verification.findings
     return made
 
