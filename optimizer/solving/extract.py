@@ -19,7 +19,7 @@ from optimizer.preparing.case import Asset, Case, Hall, Site
 from optimizer.preparing.schedule import Variant
 from optimizer.results.plan import Plan
 from optimizer.settings import SolveReport
-from optimizer.solving.oracle import BlockOracle
+from optimizer.solving.oracles import BlockOracle
 from optimizer.solving.planning_arrays import PlanningArrays
 from optimizer.solving.truth import Truth
 

@@ -13,7 +13,7 @@ from optimizer.model.blocks import links
 from optimizer.preparing.case import Case
 from optimizer.solving.cuts import CutPool
 from optimizer.solving.highs import INFINITY, Solution, make_model, run_lp, run_mip
-from optimizer.solving.oracle import BlockOracle, Outcome, Task
+from optimizer.solving.oracles import BlockOracle, Outcome, Task
 from optimizer.solving.planning_arrays import KINDS, PlanningArrays
 from optimizer.solving.truth import links_of, operates
 

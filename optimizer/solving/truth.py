@@ -8,7 +8,7 @@ import numpy as np
 
 from optimizer.model.blocks import links
 from optimizer.preparing.case import Case, Site
-from optimizer.solving.oracle import BlockOracle, Outcome, Task
+from optimizer.solving.oracles import BlockOracle, Outcome, Task
 from optimizer.solving.planning_arrays import PlanningArrays
 
 MAX_ROUNDS = 40

@@ -11,7 +11,7 @@ from optimizer.results.plan import Plan
 from optimizer.settings import OnProgress, Progress, RunOptions, ShouldStop, SolveReport
 from optimizer.solving import explain, extract
 from optimizer.solving.highs import make_model, run_mip
-from optimizer.solving.oracle import BlockOracle
+from optimizer.solving.oracles import BlockOracle
 from optimizer.solving.planning_arrays import to_arrays
 from optimizer.solving.truth import true_cost
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from optimizer.solving.oracle import BlockOracle, Task
+from optimizer.solving.oracles import BlockOracle, Task
 from tests.solving.test_agreement import random_rows
 from tests.support import case
 

@@ -44,7 +44,7 @@ class Shape:
     equality : whether each row is an equality (else <=)
     unbounded : columns without an upper bound
     groups : columns by name, such as ``generation:solar``
-    balance : the rows of the hourly balance
+    rows : rows by name, such as ``balance`` and ``soc:battery``
     co2_onsite, co2_grid, water : t and m3 for each MWh of a column
     co2_row, water_row : the row of the quota, -1 if there is none
     """
@@ -58,13 +58,18 @@ class Shape:
     equality: np.ndarray
     unbounded: np.ndarray
     groups: dict[str, slice]
-    balance: slice
+    rows: dict[str, slice]
     co2_onsite: np.ndarray
     co2_grid: np.ndarray
     water: np.ndarray
     co2_row: int
     water_row: int
     running: tuple[tuple[slice, Running], ...]
+
+    @property
+    def balance(self) -> slice:
+        """The rows of the hourly balance."""
+        return self.rows["balance"]
 
     @cached_property
     def _transposed(self) -> tuple[sp.csr_matrix, sp.csr_matrix, sp.csr_matrix]:
@@ -192,7 +197,7 @@ class Assembly:
             equality=np.concatenate(self._equality),
             unbounded=~np.concatenate(self._bounded),
             groups=self.groups,
-            balance=self.row_groups["balance"],
+            rows=self.row_groups,
             co2_onsite=self.measured("co2_onsite"),
             co2_grid=self.measured("co2_grid"),
             water=self.measured("water"),

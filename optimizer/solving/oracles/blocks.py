@@ -1,0 +1,72 @@
+"""The arrays and running costs of all operating blocks of a case."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from optimizer.model.blocks import make_shape
+from optimizer.model.blocks.assembly import Shape
+from optimizer.preparing.case import Case
+
+
+class Blocks:
+    """All blocks of a case; those of one site with the same hours share their arrays."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.shapes: dict[tuple[str, str], Shape] = {}
+        self._unserved_factor = 1.0
+        self._costs: dict[tuple[str, int], np.ndarray] = {}
+        self._counted: dict[tuple[str, str], np.ndarray] = {}
+        self.hours_keys = [f"{p.hours[0]}+{len(p.hours)}" for p in case.periods]
+        for site in case.sites.values():
+            for period in case.periods:
+                key = (site.site, self.hours_keys[period.index])
+                if key not in self.shapes:
+                    self.shapes[key] = make_shape(case, site, period.hours)
+
+    def penalise_unserved(self, factor: float) -> None:
+        """Price unserved energy at a multiple of its price.
+
+        Where a plan may leave nothing unserved, any price is as good as another for a bound,
+        and a high one keeps plans from leaving a little.
+        """
+        self._unserved_factor = factor
+        self._costs.clear()
+
+    def key(self, site: str, period: int) -> tuple[str, str]:
+        """Name of the arrays of a block."""
+        return site, self.hours_keys[period]
+
+    def shape(self, site: str, period: int) -> Shape:
+        """Arrays of a block."""
+        return self.shapes[site, self.hours_keys[period]]
+
+    def same_hours(self, period: int) -> list[int]:
+        """Periods with the same hours, the period itself included."""
+        return [p for p, key in enumerate(self.hours_keys) if key == self.hours_keys[period]]
+
+    def cost(self, site: str, period: int) -> np.ndarray:
+        """Running cost of each column [k$/MWh]."""
+        key = (site, period)
+        if key not in self._costs:
+            shape = self.shape(site, period)
+            cost = shape.cost(self.case.periods[period])
+            cost[shape.groups["unserved"]] *= self._unserved_factor
+            self._costs[key] = cost
+        return self._costs[key]
+
+    def counted(self, site: str, period: int) -> np.ndarray:
+        """Emissions that the CO2 cap counts, of each column [t/MWh]."""
+        key = self.key(site, period)
+        if key not in self._counted:
+            shape = self.shapes[key]
+            total = shape.co2_onsite
+            if self.case.co2_scope == "total":
+                total = total + shape.co2_grid
+            self._counted[key] = total
+        return self._counted[key]
+
+    def cut(self, site: str, period: int, prices: np.ndarray) -> np.ndarray:
+        """A valid cut of a block from any row prices."""
+        return self.shape(site, period).cut(self.cost(site, period), prices)

@@ -1,0 +1,275 @@
+"""Evaluates blocks with at most one storage by merit order and the value of stored energy.
+
+Every answer proves itself on the block's own arrays: the dispatch must satisfy all rows and
+bounds, and the cut made from its prices must reach its cost. What does not is left to HiGHS.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from optimizer.model.blocks import links
+from optimizer.model.blocks.assembly import Shape
+from optimizer.preparing.case import Asset
+from optimizer.solving.oracles import kernel
+from optimizer.solving.oracles.blocks import Blocks
+from optimizer.solving.oracles.task import Outcome, Task, outcome
+
+PASSES = 14
+LEAST = 1e-7
+"""A storage of less than this share of the block's largest link is none."""
+PROBE = 1e-4
+"""The storage whose prices stand for one that is not there."""
+FEASIBLE = 1e-7
+SEGMENTS = 1 << 19
+
+
+@dataclass(frozen=True, eq=False)
+class _Plain:
+    """A shape in this oracle's terms: columns of each supply, the storage, the links in MW."""
+
+    shape: Shape
+    sizes: np.ndarray
+    supplies: tuple[slice, ...]
+    export: slice | None
+    storage: Asset | None
+
+
+class _Work:
+    """Arrays that evaluations of one thread use again."""
+
+    def __init__(self) -> None:
+        self.slopes, self.lengths = np.empty(SEGMENTS), np.empty(SEGMENTS)
+
+    def grow(self) -> None:
+        self.slopes, self.lengths = (np.empty(2 * len(self.slopes)) for _ in range(2))
+
+
+class OneStorageOracle:
+    """Blocks with at most one storage, no water quota that binds and no negative price."""
+
+    def __init__(self, blocks: Blocks, tolerance: float) -> None:
+        self.blocks, self.tolerance = blocks, tolerance
+        self._plain: dict[tuple[str, str], _Plain | None] = {}
+        self._around: dict[tuple[str, int], tuple[int, float, float]] = {}
+        self._work: list[_Work] = []
+        self.solved = self.declined = 0
+
+    def tolerate(self, tolerance: float) -> None:
+        """Change the relative distance of cut and cost at which an answer is proven."""
+        self.tolerance = tolerance
+
+    def _describe(self, site: str, period: int) -> _Plain | None:
+        key = self.blocks.key(site, period)
+        if key in self._plain:
+            return self._plain[key]
+        shape = self.blocks.shapes[key]
+        assets = {a.technology: a for a in self.blocks.case.sites[site].assets if a.is_storage}
+        known = {"balance", "co2_within_quota", "water_within_quota"}
+        known |= {f"soc:{name}" for name in assets}
+        plain: _Plain | None = None
+        if len(assets) <= 1 and set(shape.rows) <= known:
+            plain = _Plain(
+                shape=shape,
+                sizes=np.array([n not in (links.CO2, links.WATER) for n in shape.links]),
+                supplies=tuple(
+                    part
+                    for name, part in shape.groups.items()
+                    if name == "import" or name.startswith("generation:")
+                ),
+                export=shape.groups.get("export"),
+                storage=next(iter(assets.values()), None),
+            )
+        self._plain[key] = plain
+        return plain
+
+    def solve(self, task: Task) -> Outcome | None:
+        """The block's least cost at the task's links; None if it cannot be proven."""
+        answer = self._solve(task)
+        if answer is None:
+            self.declined += 1
+        else:
+            self.solved += 1
+        return answer
+
+    def _solve(self, task: Task) -> Outcome | None:
+        key = (task.site, task.period)
+        plain = self._describe(*key)
+        if plain is None:
+            return None
+        shape, cost = plain.shape, self.blocks.cost(*key)
+        counted = self.blocks.counted(*key)
+        priced = cost + task.co2_price * counted if task.co2_price else cost
+        scale = max(float(task.x[plain.sizes].max(initial=0.0)), 1e-9)
+        x = task.x / scale
+        upper, rhs = shape.upper @ x, shape.rhs @ x
+        load = rhs[shape.balance]
+        caps = [upper[part] for part in plain.supplies]
+        dear = [priced[part] for part in plain.supplies]
+        if plain.export is not None:
+            # Selling is a load that any supply dearer than the price may decline.
+            load = load + upper[plain.export]
+            caps.append(upper[plain.export])
+            dear.append(-priced[plain.export])
+        hours = len(load)
+        if not caps:
+            caps, dear = [np.zeros(hours)], [np.zeros(hours)]
+        made_up_to, price_of = np.array(caps), np.array(dear)
+        values, prices = np.zeros(shape.matrix.shape[1]), np.zeros(shape.matrix.shape[0])
+        solved = self._dispatch(key, plain, load, made_up_to, price_of, priced, upper)
+        if solved is None:
+            return None
+        made, unserved, charge, discharge, state, price, worth = solved
+        prices[shape.balance] = price
+        for k, part in enumerate(plain.supplies):
+            values[part] = made[k]
+        if plain.export is not None:
+            values[plain.export] = np.maximum(upper[plain.export] - made[-1], 0.0)
+        values[shape.groups["unserved"]] = unserved
+        if plain.storage is not None:
+            name = plain.storage.technology
+            prices[shape.rows[f"soc:{name}"]] = -worth
+            values[shape.groups[f"charge:{name}"]] = charge
+            values[shape.groups[f"discharge:{name}"]] = discharge
+            values[shape.groups[f"soc:{name}"]] = state
+        if shape.co2_row >= 0:
+            prices[shape.co2_row] = -(task.co2_price or 0.0)
+        if not self._feasible(task, shape, values, upper, rhs):
+            return None
+        answer = outcome(task, shape, cost, counted, values * scale, prices)
+        promised = float(answer.cut @ task.x)
+        if task.co2_price is not None and shape.co2_row >= 0:
+            # The price stands for the quota: its term in the cut is not part of this value.
+            quota = float((shape.rhs[shape.co2_row] @ task.x)[0])
+            promised += task.co2_price * quota
+        if answer.priced - promised > self.tolerance * max(abs(answer.priced), scale * 1e-3):
+            return None
+        return answer
+
+    def _feasible(
+        self, task: Task, shape: Shape, values: np.ndarray, upper: np.ndarray, rhs: np.ndarray
+    ) -> bool:
+        """Whether a dispatch satisfies all rows and bounds of the block."""
+        slack = rhs - shape.matrix @ values
+        if task.co2_price is not None and shape.co2_row >= 0:
+            slack[shape.co2_row] = 0.0
+        upper = np.where(shape.unbounded, np.inf, upper)
+        off = np.where(shape.equality, np.abs(slack), -slack)
+        return bool(
+            off.max() <= FEASIBLE
+            and values.min() >= 0.0
+            and (values - upper).max() <= FEASIBLE
+        )
+
+    def _dispatch(
+        self, key: tuple[str, int], plain: _Plain, load: np.ndarray, caps: np.ndarray,
+        dear: np.ndarray, priced: np.ndarray, upper: np.ndarray,
+    ) -> tuple[np.ndarray, ...] | None:  # fmt: skip
+        shape, hours = plain.shape, len(load)
+        order = np.empty((hours, len(caps)), dtype=np.int8)
+        kernel.merit_order(dear, order)
+        dearest = float(priced[shape.groups["unserved"]][0])
+        if plain.storage is None:
+            return self._run(load, caps, dear, order, dearest, None, 0.0, 0.0, key)
+        name = plain.storage.technology
+        power = float(upper[shape.groups[f"charge:{name}"]][0])
+        energy = float(upper[shape.groups[f"soc:{name}"]][0])
+        if min(power, energy) >= LEAST:
+            return self._run(load, caps, dear, order, dearest, plain.storage, power, energy, key)
+        probe = self._run(load, caps, dear, order, dearest, plain.storage, PROBE, 4 * PROBE, key)
+        alone = self._run(load, caps, dear, order, dearest, None, 0.0, 0.0, key)
+        if probe is None or alone is None:
+            return alone
+        return (*alone[:5], *probe[5:])
+
+    def _run(
+        self, load: np.ndarray, caps: np.ndarray, dear: np.ndarray, order: np.ndarray,
+        dearest: float, storage: Asset | None, power: float, energy: float,
+        key: tuple[str, int],
+    ) -> tuple[np.ndarray, ...] | None:  # fmt: skip
+        """A year that ends with the charge it began with, at the least cost.
+
+        The year is cut at an hour at which the store is empty or full, if there is one. With
+        the charge s at the cut, the year's cost is convex in s; what a MWh is worth after the
+        cut less what it is worth before it says where the best s lies.
+        """
+        hours = len(load)
+        made, offset = np.empty_like(caps), np.empty(hours + 2, dtype=np.int64)
+        unserved, charge, discharge, state, price, worth = (np.empty(hours) for _ in range(6))
+        eta = keep = 1.0
+        vom = np.inf
+        if storage is not None:
+            eta = float(np.sqrt(storage.efficiency))
+            keep, vom = 1.0 - storage.loss_per_hour, float(storage.vom)
+        work = self._work.pop() if self._work else _Work()
+
+        def back(first: int, value: float, forced: float) -> None:
+            while not kernel.backward(
+                load, caps, dear, order, dearest, power, energy, eta, vom, keep, first, value,
+                forced, work.slopes, work.lengths, offset,
+            ):  # fmt: skip
+                work.grow()
+
+        def forth(first: int, value: float, begin: float) -> tuple[float, float]:
+            return kernel.forward(  # type: ignore[no-any-return]
+                load, caps, dear, order, dearest, power, energy, eta, vom, keep, first, value,
+                begin, work.slopes, work.lengths, offset,
+                made, unserved, charge, discharge, state, price, worth,
+            )  # fmt: skip
+
+        closed = False
+        if storage is None:
+            back(0, 0.0, -1.0)
+            forth(0, 0.0, -1.0)
+            closed = True
+        else:
+            cut = self._around.get(key)
+            if cut is None:
+                value = float(np.median(dear))
+                back(0, value, -1.0)
+                forth(0, value, -1.0)
+                cut = self._cut_of_the_year(state, worth, keep, energy)
+            first, share, value = cut
+            low, high = 0.0, energy
+            far = 4.0 * dearest / eta
+            for _ in range(PASSES):
+                back(first, far, share * energy)
+                begin, end = forth(first, value, share * energy)
+                last = worth[first - 1] / keep
+                if abs(worth[first] - last) > 1e-12 and abs(value - last) > 1e-12:
+                    begin, end = forth(first, last, share * energy)
+                    last = worth[first - 1] / keep
+                value = last
+                closed = abs(begin - end) <= 1e-9 * max(1.0, energy)
+                gain = (worth[first] - last) * energy
+                if closed and abs(gain) <= 1e-9 or energy <= 0.0:
+                    break
+                if gain > 0.0 and share < 1.0:
+                    low = share * energy
+                elif gain < 0.0 and share > 0.0:
+                    high = share * energy
+                else:
+                    break
+                share = 0.5 * (low + high) / energy
+            self._around[key] = (first, share, value)
+        self._work.append(work)
+        return (made, unserved, charge, discharge, state, price, worth) if closed else None
+
+    @staticmethod
+    def _cut_of_the_year(
+        state: np.ndarray, worth: np.ndarray, keep: float, energy: float
+    ) -> tuple[int, float, float]:
+        """(hour, share of the energy charged before it, worth of a MWh then).
+
+        The hour before which the store is most surely empty or full; else the year's first.
+        """
+        after = keep * np.roll(worth, -1)
+        empty = np.where(state <= 1e-9, worth - after, -np.inf)
+        full = np.where(state >= energy - 1e-9, after - worth, -np.inf)
+        best = int(np.argmax(np.maximum(empty, full)))
+        value = 0.5 * float(worth[best] + after[best])
+        if not max(empty[best], full[best]) > 0:
+            return 0, 0.5, float(worth[0])
+        return (best + 1) % len(state), float(full[best] >= empty[best]), value
