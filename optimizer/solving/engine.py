@@ -71,7 +71,12 @@ class Engine:
         self.keep = np.empty(0, dtype=int)
         self.planning: Planning = build(case)
         self.arrays: PlanningArrays = to_arrays(self.planning)
-        self.oracle = BlockOracle(case, options.threads, min(1e-7, max(1e-9, self.gap * 1e-2)), proof=max(1e-9, 1e-3 * self.gap))
+        self.oracle = BlockOracle(
+            case,
+            options.threads,
+            min(1e-7, max(1e-9, self.gap * 1e-2)),
+            proof=max(1e-9, 1e-3 * self.gap),
+        )
         self.master = Master(case, self.arrays, self.oracle, self.stopping)
         self.note(f"planning model: {self.arrays.matrix.shape[0]} rows, {self.arrays.count} "
                   f"columns, {int(self.arrays.integer.sum())} whole")  # fmt: skip

@@ -18,10 +18,11 @@ from optimizer.solving.oracles.blocks import Blocks
 from optimizer.solving.oracles.task import Outcome, Task, outcome
 
 PASSES = 14
+QUOTA_ROUNDS = 16
 LEAST = 1e-7
 """A storage of less than this share of the block's largest link is none."""
-PROBE = 1e-4
-"""The storage whose prices stand for one that is not there."""
+PROBE = 1e-5
+"""Power or energy of the storage whose prices stand for one that is not there."""
 FEASIBLE = 1e-7
 SEGMENTS = 1 << 19
 
@@ -37,6 +38,17 @@ class _Plain:
     storage: Asset | None
 
 
+@dataclass(frozen=True, eq=False)
+class _Posed:
+    """A task in this oracle's terms, scaled: bounds, right-hand sides, running cost."""
+
+    key: tuple[str, int]
+    plain: _Plain
+    upper: np.ndarray
+    rhs: np.ndarray
+    priced: np.ndarray
+
+
 class _Work:
     """Arrays that evaluations of one thread use again."""
 
@@ -48,12 +60,13 @@ class _Work:
 
 
 class OneStorageOracle:
-    """Blocks with at most one storage, no water quota that binds and no negative price."""
+    """Blocks with at most one storage and at most one quota that binds."""
 
     def __init__(self, blocks: Blocks, tolerance: float) -> None:
         self.blocks, self.tolerance = blocks, tolerance
         self._plain: dict[tuple[str, str], _Plain | None] = {}
         self._around: dict[tuple[str, int], tuple[int, float, float]] = {}
+        self._quota_price: dict[tuple[str, int, int], float] = {}
         self._work: list[_Work] = []
         self.solved = self.declined = 0
 
@@ -104,8 +117,98 @@ class OneStorageOracle:
         priced = cost + task.co2_price * counted if task.co2_price else cost
         scale = max(float(task.x[plain.sizes].max(initial=0.0)), 1e-9)
         x = task.x / scale
-        upper, rhs = shape.upper @ x, shape.rhs @ x
-        load = rhs[shape.balance]
+        posed = _Posed(key, plain, shape.upper @ x, shape.rhs @ x, priced)
+        rows = [(shape.water_row, shape.water)]
+        if task.co2_price is None:
+            rows.append((shape.co2_row, counted))
+        rows = [(row, used) for row, used in rows if row >= 0]
+        solved = self._dispatch(posed, priced)
+        over = [
+            (row, used) for row, used in rows
+            if solved is not None and used @ solved[0] > posed.rhs[row] + 0.1 * FEASIBLE
+        ]  # fmt: skip
+        if len(over) == 1:
+            solved = self._within(posed, *over[0])
+        if solved is None or not self._feasible(task, posed, solved[0]):
+            return None
+        values, prices = solved
+        if task.co2_price is not None and shape.co2_row >= 0:
+            prices[shape.co2_row] = -task.co2_price
+        answer = outcome(task, shape, cost, counted, values * scale, prices)
+        promised = float(answer.cut @ task.x)
+        if task.co2_price is not None and shape.co2_row >= 0:
+            # The price stands for the quota: its term in the cut is not part of this value.
+            quota = float((shape.rhs[shape.co2_row] @ task.x)[0])
+            promised += task.co2_price * quota
+        if answer.priced - promised > self.tolerance * max(abs(answer.priced), scale * 1e-3):
+            return None
+        return answer
+
+    def _feasible(self, task: Task, posed: _Posed, values: np.ndarray) -> bool:
+        """Whether a dispatch satisfies all rows and bounds of the block."""
+        shape = posed.plain.shape
+        slack = posed.rhs - shape.matrix @ values
+        if task.co2_price is not None and shape.co2_row >= 0:
+            slack[shape.co2_row] = 0.0
+        upper = np.where(shape.unbounded, np.inf, posed.upper)
+        off = np.where(shape.equality, np.abs(slack), -slack)
+        return bool(
+            off.max() <= FEASIBLE and values.min() >= 0.0 and (values - upper).max() <= FEASIBLE
+        )
+
+    def _within(
+        self, posed: _Posed, row: int, used: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """A dispatch whose use of a quota is its limit: a mix of two at one price of the quota.
+
+        Cost less price x what is left of the quota is concave in the price; the next price is
+        where the lines of a dispatch within the quota and one above it meet.
+        """
+        limit = max(float(posed.rhs[row]), 0.0)
+        most = float(used.max(initial=0.0))
+        dearest = float(posed.priced[posed.plain.shape.groups["unserved"]][0])
+        sides: dict[bool, tuple[float, float, np.ndarray]] = {}
+        price = self._quota_price.get((*posed.key, row), 0.01 * dearest / most)
+        best: np.ndarray | None = None
+        reached = -np.inf
+        for _ in range(QUOTA_ROUNDS):
+            solved = self._dispatch(posed, posed.priced + price * used)
+            if solved is None:
+                return None
+            values, prices = solved
+            cost, amount = float(posed.priced @ values), float(used @ values)
+            promised = cost + price * (amount - limit)
+            if promised > reached:
+                reached, best = promised, prices
+                best[row] = -price
+                self._quota_price[*posed.key, row] = price
+            sides[amount <= limit] = (cost, amount, values)
+            if True not in sides:
+                price *= 8.0
+            elif False not in sides:
+                price *= 0.2
+            else:
+                (c_in, u_in, _), (c_out, u_out, _) = sides[True], sides[False]
+                if u_out - u_in <= 1e-12 * max(1.0, limit):
+                    break
+                share = (limit - u_in) / (u_out - u_in)
+                mixed = c_in + share * (c_out - c_in)
+                if mixed - reached <= 0.2 * self.tolerance * abs(mixed):
+                    break
+                price = (c_in - c_out) / (u_out - u_in)
+        if True not in sides or best is None:
+            return None
+        values = sides[True][2]
+        if False in sides and sides[False][1] > sides[True][1]:
+            share = (limit - sides[True][1]) / (sides[False][1] - sides[True][1])
+            values = values + share * (sides[False][2] - values)
+        return values, best
+
+    def _dispatch(self, posed: _Posed, priced: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """Value of each column and price of each row at these running costs, quotas left out."""
+        plain, upper = posed.plain, posed.upper
+        shape = plain.shape
+        load = posed.rhs[shape.balance]
         caps = [upper[part] for part in plain.supplies]
         dear = [priced[part] for part in plain.supplies]
         if plain.export is not None:
@@ -113,15 +216,16 @@ class OneStorageOracle:
             load = load + upper[plain.export]
             caps.append(upper[plain.export])
             dear.append(-priced[plain.export])
-        hours = len(load)
         if not caps:
-            caps, dear = [np.zeros(hours)], [np.zeros(hours)]
-        made_up_to, price_of = np.array(caps), np.array(dear)
-        values, prices = np.zeros(shape.matrix.shape[1]), np.zeros(shape.matrix.shape[0])
-        solved = self._dispatch(key, plain, load, made_up_to, price_of, priced, upper)
+            caps, dear = [np.zeros(len(load))], [np.zeros(len(load))]
+        # The kernel leaves load unserved last; a supply that is dearer than that is never used.
+        dearest = float(posed.priced[shape.groups["unserved"]][0])
+        cost = np.array(dear)
+        solved = self._operate(posed, load, np.where(cost < dearest, caps, 0.0), cost)
         if solved is None:
             return None
         made, unserved, charge, discharge, state, price, worth = solved
+        values, prices = np.zeros(shape.matrix.shape[1]), np.zeros(shape.matrix.shape[0])
         prices[shape.balance] = price
         for k, part in enumerate(plain.supplies):
             values[part] = made[k]
@@ -134,51 +238,25 @@ class OneStorageOracle:
             values[shape.groups[f"charge:{name}"]] = charge
             values[shape.groups[f"discharge:{name}"]] = discharge
             values[shape.groups[f"soc:{name}"]] = state
-        if shape.co2_row >= 0:
-            prices[shape.co2_row] = -(task.co2_price or 0.0)
-        if not self._feasible(task, shape, values, upper, rhs):
-            return None
-        answer = outcome(task, shape, cost, counted, values * scale, prices)
-        promised = float(answer.cut @ task.x)
-        if task.co2_price is not None and shape.co2_row >= 0:
-            # The price stands for the quota: its term in the cut is not part of this value.
-            quota = float((shape.rhs[shape.co2_row] @ task.x)[0])
-            promised += task.co2_price * quota
-        if answer.priced - promised > self.tolerance * max(abs(answer.priced), scale * 1e-3):
-            return None
-        return answer
+        return values, prices
 
-    def _feasible(
-        self, task: Task, shape: Shape, values: np.ndarray, upper: np.ndarray, rhs: np.ndarray
-    ) -> bool:
-        """Whether a dispatch satisfies all rows and bounds of the block."""
-        slack = rhs - shape.matrix @ values
-        if task.co2_price is not None and shape.co2_row >= 0:
-            slack[shape.co2_row] = 0.0
-        upper = np.where(shape.unbounded, np.inf, upper)
-        off = np.where(shape.equality, np.abs(slack), -slack)
-        return bool(
-            off.max() <= FEASIBLE
-            and values.min() >= 0.0
-            and (values - upper).max() <= FEASIBLE
-        )
-
-    def _dispatch(
-        self, key: tuple[str, int], plain: _Plain, load: np.ndarray, caps: np.ndarray,
-        dear: np.ndarray, priced: np.ndarray, upper: np.ndarray,
-    ) -> tuple[np.ndarray, ...] | None:  # fmt: skip
-        shape, hours = plain.shape, len(load)
-        order = np.empty((hours, len(caps)), dtype=np.int8)
+    def _operate(
+        self, posed: _Posed, load: np.ndarray, caps: np.ndarray, dear: np.ndarray
+    ) -> tuple[np.ndarray, ...] | None:
+        plain, groups, key = posed.plain, posed.plain.shape.groups, posed.key
+        order = np.empty((len(load), len(caps)), dtype=np.int8)
         kernel.merit_order(dear, order)
-        dearest = float(priced[shape.groups["unserved"]][0])
+        dearest = float(posed.priced[groups["unserved"]][0])
         if plain.storage is None:
             return self._run(load, caps, dear, order, dearest, None, 0.0, 0.0, key)
         name = plain.storage.technology
-        power = float(upper[shape.groups[f"charge:{name}"]][0])
-        energy = float(upper[shape.groups[f"soc:{name}"]][0])
+        power = float(posed.upper[groups[f"charge:{name}"]][0])
+        energy = float(posed.upper[groups[f"soc:{name}"]][0])
         if min(power, energy) >= LEAST:
             return self._run(load, caps, dear, order, dearest, plain.storage, power, energy, key)
-        probe = self._run(load, caps, dear, order, dearest, plain.storage, PROBE, 4 * PROBE, key)
+        # Without power or energy there is no storage, but a very small one tells its worth.
+        power, energy = max(power, PROBE), max(energy, PROBE)
+        probe = self._run(load, caps, dear, order, dearest, plain.storage, power, energy, key)
         alone = self._run(load, caps, dear, order, dearest, None, 0.0, 0.0, key)
         if probe is None or alone is None:
             return alone
@@ -244,7 +322,7 @@ class OneStorageOracle:
                 value = last
                 closed = abs(begin - end) <= 1e-9 * max(1.0, energy)
                 gain = (worth[first] - last) * energy
-                if closed and abs(gain) <= 1e-9 or energy <= 0.0:
+                if (closed and abs(gain) <= 1e-9) or energy <= 0.0:
                     break
                 if gain > 0.0 and share < 1.0:
                     low = share * energy
