@@ -1,4 +1,9 @@
-"""A pool of cuts: operating cost of a block >= coefficients · its links."""
+"""A pool of cuts of operating blocks.
+
+A cost cut says: operating cost of a block >= coefficients · its links. An adequacy cut says
+that no energy need stay unserved: 0 >= coefficients · its links, scaled so that it reads in
+MW of load. Neither has a constant, because blocks are homogeneous.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +12,20 @@ import scipy.sparse as sp
 
 from optimizer.solving.planning_arrays import PlanningArrays
 
+MW_SCALE = 10.0
+"""Adequacy cuts are judged as if this many MW were at stake."""
+
+
+def in_mw(coefficients: np.ndarray) -> np.ndarray:
+    """An adequacy cut scaled so that its largest coefficient of load is 1."""
+    return coefficients / max(float(coefficients.max(initial=0.0)), 1e-12)
+
 
 class CutPool:
     """All cuts known so far, as dense rows over the links of their block.
 
-    A cut is a row ``operating - coefficients · links >= 0`` of the planning arrays; cuts have
-    no constant because blocks are homogeneous.
+    A cut is a row ``operating - coefficients · links >= 0`` of the planning arrays; the
+    operating cost is left out in adequacy cuts.
     """
 
     def __init__(self, arrays: PlanningArrays) -> None:
@@ -33,45 +46,52 @@ class CutPool:
         self._width = width
         self._block = np.empty(0, dtype=int)
         self._coefficients = np.empty((0, width))
-        self._new: list[tuple[int, np.ndarray]] = []
+        self._costs = np.empty(0)
+        self._new: list[tuple[int, np.ndarray, float]] = []
 
     def __len__(self) -> int:
         self._flush()
         return len(self._block)
 
-    def add(self, site: str, period: int, coefficients: np.ndarray) -> None:
-        """Add a cut of a block [k$ for each unit of a link]."""
+    def add(
+        self, site: str, period: int, coefficients: np.ndarray, *, adequacy: bool = False
+    ) -> None:
+        """Add a cut of a block [k$, or MWh unserved, for each unit of a link]."""
+        if adequacy:
+            coefficients = in_mw(coefficients)
         row = np.zeros(self._width)
         row[: len(coefficients)] = coefficients
         # Coefficients that cannot matter would only widen the range of the matrix.
         row[np.abs(row) < 1e-9 * max(1.0, float(np.abs(row).max()))] = 0.0
-        self._new.append((self._number[site, period], row))
+        self._new.append((self._number[site, period], row, 0.0 if adequacy else 1.0))
 
     def _flush(self) -> None:
         if self._new:
-            self._block = np.append(self._block, [b for b, _ in self._new])
-            self._coefficients = np.vstack([self._coefficients, [row for _, row in self._new]])
+            self._block = np.append(self._block, [b for b, _, _ in self._new])
+            self._coefficients = np.vstack([self._coefficients, [row for _, row, _ in self._new]])
+            self._costs = np.append(self._costs, [c for _, _, c in self._new])
             self._new = []
 
     def value(self, site: str, period: int, coefficients: np.ndarray, x: np.ndarray) -> float:
-        """What a cut says of the operating cost at x [k$]."""
+        """What a cut says of the operating cost [k$], or of what is unserved, at x."""
         links = self._links[self._number[site, period], : len(coefficients)]
         return float(coefficients @ x[links])
 
     def slack(self, x: np.ndarray, which: np.ndarray | None = None) -> np.ndarray:
         """Operating cost less each cut's value at x; negative where a cut is violated [k$]."""
         self._flush()
-        block, rows = self._block, self._coefficients
+        block, rows, costs = self._block, self._coefficients, self._costs
         if which is not None:
-            block, rows = block[which], rows[which]
+            block, rows, costs = block[which], rows[which], costs[which]
         padded = np.append(x, 0.0)
         said = np.einsum("nk,nk->n", rows, padded[self._links[block]])
-        return np.asarray(x[self._operating[block]] - said)
+        return np.asarray(costs * x[self._operating[block]] - said)
 
     def scale(self, x: np.ndarray) -> np.ndarray:
-        """1 + |operating cost| at x of each cut's block, to judge a slack by [k$]."""
+        """What each cut's slack is judged by: 1 + |operating cost| at x [k$], or MW_SCALE."""
         self._flush()
-        return np.asarray(1.0 + np.abs(x[self._operating[self._block]]))
+        cost = 1.0 + np.abs(x[self._operating[self._block]])
+        return np.where(self._costs > 0, cost, MW_SCALE)
 
     def active_load(self, x: np.ndarray, loads: np.ndarray) -> np.ndarray:
         """Whether each cut's block carries load at x; ``loads`` are the load links' columns."""
@@ -87,7 +107,8 @@ class CutPool:
         lifted[self._operating] = 0.0
         said = -self.slack(lifted)
         best = np.full(len(self._operating), -np.inf)
-        np.maximum.at(best, self._block, said)
+        cost = self._costs > 0
+        np.maximum.at(best, self._block[cost], said[cost])
         lifted[self._operating] = best
         return lifted
 
@@ -97,13 +118,13 @@ class CutPool:
         rows = self._coefficients[which]
         block = self._block[which]
         i, k = np.nonzero(rows)
-        n = np.arange(len(which))
+        n = np.flatnonzero(self._costs[which])
         return sp.csr_matrix(
             (
-                np.concatenate([-rows[i, k], np.ones(len(which))]),
+                np.concatenate([-rows[i, k], np.ones(len(n))]),
                 (
                     np.concatenate([i, n]),
-                    np.concatenate([self._links[block[i], k], self._operating[block]]),
+                    np.concatenate([self._links[block[i], k], self._operating[block[n]]]),
                 ),
             ),
             shape=(len(which), self.count_columns),

@@ -33,8 +33,6 @@ FINAL_SHARE = 0.08
 MARGINS = (0.003, 0.01, 0.03, 0.08)
 """Shares of load by which sizes are tried larger where energy is short."""
 FEW_INTEGERS = 400
-UNSERVED_FACTOR = 10.0
-"""Multiple of the price of unserved energy once plans are made."""
 
 
 @dataclass(eq=False)
@@ -66,7 +64,6 @@ class Engine:
         self.best: Incumbent | None = None
         self.report = SolveReport(engine="decomposition")
         self.phase = "build"
-        self.unserved_factor = 1.0
         self.relaxed: Relaxed | None = None
         self.keep = np.empty(0, dtype=int)
         self.planning: Planning = build(case)
@@ -75,7 +72,7 @@ class Engine:
             case,
             options.threads,
             min(1e-7, max(1e-9, self.gap * 1e-2)),
-            proof=max(1e-9, 1e-3 * self.gap),
+            proof=max(1e-9, 5e-3 * self.gap),
         )
         self.master = Master(case, self.arrays, self.oracle, self.stopping)
         self.note(f"planning model: {self.arrays.matrix.shape[0]} rows, {self.arrays.count} "
@@ -171,10 +168,7 @@ class Engine:
             x, truth = self._within_caps(x, truth)
         if not truth.meets_caps or truth.total >= known:
             return
-        before = truth.total
         x, truth = self.serve(x, truth.co2_price, tolerance=1e-4)
-        if truth.total - before > 0.2 * self.gap * abs(before):
-            self._penalise(10 * self.unserved_factor)
         if not self._holds(x) or self._unserved(x, truth):
             self.note("a plan was dropped: it cannot serve what its deadlines demand")
             return
@@ -195,24 +189,6 @@ class Engine:
             if truth.meets_caps:
                 break
         return x, truth
-
-    def _penalise(self, factor: float) -> None:
-        """Raise the solver's price of unserved energy, at most to where delay is cheaper.
-
-        One MWh in one hour of a pass can always be avoided by placing one MW less all pass.
-        """
-        if self.case.allowed_unserved_share > 0:
-            return
-        delay = max((w.delay_price for w in self.case.workloads.values()), default=0.0)
-        longest = max(p.discounted_months / p.pass_weight for p in self.case.periods)
-        most = max(1.0, 2 * delay * longest / self.case.unserved_price)
-        if self.gap > 1e-3:
-            most = min(most, UNSERVED_FACTOR**2)
-        factor = min(factor, most)
-        if factor > self.unserved_factor:
-            self.unserved_factor = factor
-            self.oracle.penalise_unserved(factor)
-            self.note(f"unserved energy priced {factor:,.0f} times")
 
     def refit(self, x: np.ndarray, rounds: int, seconds: float, *, units: bool = True) -> None:
         """Openings and halls fixed: whole units, then sizes in many rounds, then true cost."""
@@ -299,7 +275,6 @@ class Engine:
         self.master.seed_mixes()
         self.tell("seed")
         relaxed = self.relax(rounds=6, share=0.1)
-        self._penalise(UNSERVED_FACTOR)
         self.first_plan(relaxed, seconds=min(25.0, 0.15 * self.limit), rounds=12)
         if self.gap_now() > self.gap and not self.stopping() and not self.small:
             relaxed = self.relax(rounds=60, share=0.28)

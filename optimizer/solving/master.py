@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 from optimizer.model.blocks import links
 from optimizer.preparing.case import Case
-from optimizer.solving.cuts import CutPool
+from optimizer.solving.cuts import CutPool, in_mw
 from optimizer.solving.highs import INFINITY, Solution, make_model, run_lp, run_mip
 from optimizer.solving.oracles import BlockOracle, Outcome, Task
 from optimizer.solving.planning_arrays import KINDS, PlanningArrays
@@ -19,8 +19,10 @@ from optimizer.solving.truth import links_of, operates
 
 VIOLATED = 1e-6
 IDLE_ROUNDS = 6
-SHORT_MWH = 0.5
-"""Unserved energy of all blocks' passes at which sizes count as served."""
+ADEQUATE_MW = 1e-3
+"""Load that a block may fail to serve while sizes are sought; what remains is mended later."""
+SHORT_MW = 0.05
+"""Load of all blocks that may fail to be served when sizes count as found."""
 REPRICED_VIOLATED = 1e-4
 SEED_ADDERS = (0.0, 0.01, 0.03, 0.1, 1.0, np.inf)
 
@@ -154,32 +156,61 @@ class Master:
         """Add the outcomes' cuts, and re-priced ones of look-alike blocks violated at x.
 
         Hourly prices of one period, scaled by the growth of running cost, give a valid cut of
-        any other period with the same hours; it is kept if it says something new at x.
+        any other period with the same hours; it is kept if it says something new at x. What
+        is needed for adequacy does not change with prices: it holds in all such periods.
         """
         kept = 0
         for outcome in outcomes:
             task = outcome.task
-            self.pool.add(task.site, task.period, outcome.cut)
+            self.pool.add(task.site, task.period, outcome.cut, adequacy=task.adequacy)
             if x is None:
                 continue
             for other in self.kin[task.site]:
-                kept += self._offer(other, task.period, outcome.prices, x)
+                kept += self._offer(other, task.period, outcome.prices, x, task.adequacy)
             own = self.oracle.cost(task.site, task.period)
             for p in self.oracle.same_hours(task.period):
                 if p == task.period:
                     continue
-                ratio = float(self.oracle.cost(task.site, p).sum() / own.sum())
-                kept += self._offer(task.site, p, outcome.prices * ratio, x)
+                ratio = 1.0
+                if not task.adequacy:
+                    ratio = float(self.oracle.cost(task.site, p).sum() / own.sum())
+                kept += self._offer(task.site, p, outcome.prices * ratio, x, task.adequacy)
         return kept
 
-    def _offer(self, site: str, period: int, prices: np.ndarray, x: np.ndarray) -> int:
+    def _offer(
+        self, site: str, period: int, prices: np.ndarray, x: np.ndarray, adequacy: bool
+    ) -> int:
         """Keep the cut of these prices if it says more than is known at x."""
-        cut = self.oracle.cut(site, period, prices)
-        known = x[self.arrays.operating[site][period]]
-        if self.pool.value(site, period, cut, x) <= known + REPRICED_VIOLATED * (1 + abs(known)):
+        cut = self.oracle.cut(site, period, prices, adequacy=adequacy)
+        if adequacy:
+            known, least = 0.0, ADEQUATE_MW
+            cut = in_mw(cut)
+        else:
+            known = x[self.arrays.operating[site][period]]
+            least = REPRICED_VIOLATED * (1 + abs(known))
+        if self.pool.value(site, period, cut, x) <= known + least:
             return 0
-        self.pool.add(site, period, cut)
+        self.pool.add(site, period, cut, adequacy=adequacy)
         return 1
+
+    def require_adequacy(self, x: np.ndarray) -> float:
+        """Adequacy cuts of all blocks that x leaves short; returns the sum of MW missing.
+
+        The load that a block cannot serve, in MW of a constant load with the same energy.
+        """
+        if self.case.allowed_unserved_share > 0:
+            return 0.0
+        tasks = [
+            Task(site, p, at, adequacy=True, co2_price=0.0) for site, p, at in self.operating(x)
+        ]
+        missing, short = 0.0, []
+        for outcome in self.oracle.evaluate(tasks):
+            mw = float(in_mw(outcome.cut) @ outcome.task.x)
+            if mw > ADEQUATE_MW:
+                short.append(outcome)
+                missing += mw
+        self.learn(short, x)
+        return missing
 
     # -- prices and evaluation ----------------------------------------------------------
 
@@ -189,6 +220,14 @@ class Master:
             group: max(0.0, -float(solution.row_dual[row])) / 1000.0
             for group, row in self.arrays.co2_row.items()
         }
+
+    def operating(self, x: np.ndarray) -> Iterator[tuple[str, int, np.ndarray]]:
+        """(site, period, links) of the blocks that operate at x."""
+        for name, site in self.case.sites.items():
+            for p in range(len(self.case.periods)):
+                at = links_of(self.arrays, x, name, p)
+                if operates(site, self.names[name], at):
+                    yield name, p, at
 
     def evaluate(self, x: np.ndarray, co2: dict[str, float] | None) -> tuple[float, list[Outcome]]:
         """Blocks at x -> (value of the plan [k$], outcomes).
@@ -201,14 +240,10 @@ class Master:
         base[arrays.operating_columns] = 0.0
         value = float(base @ x) + arrays.constant
         tasks = []
-        for site in case.sites:
-            for p, period in enumerate(case.periods):
-                at = links_of(arrays, x, site, p)
-                if operates(case.sites[site], self.names[site], at):
-                    price = None if co2 is None else (
-                        co2.get(period.group, 0.0) / period.pass_weight
-                    )  # fmt: skip
-                    tasks.append(Task(site, p, at, price))
+        for site, p, at in self.operating(x):
+            period = case.periods[p]
+            price = None if co2 is None else co2.get(period.group, 0.0) / period.pass_weight
+            tasks.append(Task(site, p, at, price))
         outcomes = self.oracle.evaluate(tasks)
         for o in outcomes:
             value += o.priced * case.periods[o.task.period].pass_weight
@@ -285,7 +320,7 @@ class Master:
                 near = np.isfinite(estimate) and (
                     estimate - solution.value <= tolerance * abs(estimate)
                 )
-                if near and (not serve or short <= SHORT_MWH):
+                if near and (not serve or short <= SHORT_MW):
                     break
                 if time.monotonic() > deadline or self.should_stop():
                     break
@@ -297,11 +332,11 @@ class Master:
                 try_co2 = co2 if center_co2 is None or poor else {
                     g: 0.5 * (co2[g] + center_co2[g]) for g in co2
                 }  # fmt: skip
+                short = self.require_adequacy(x)
                 value, outcomes = self.evaluate(try_x, try_co2)
                 self.learn(outcomes, x)
                 if value < estimate or center_co2 is None:
                     center, estimate, center_co2 = try_x, value, try_co2
-                    short = sum(o.unserved for o in outcomes)
                 slack = pool.slack(x)
                 violated = np.setdiff1d(np.flatnonzero(slack < -VIOLATED * pool.scale(x)), active)
                 if not len(violated):
@@ -309,7 +344,6 @@ class Master:
                     value, more = self.evaluate(x, co2)
                     if value < estimate:
                         center, estimate, center_co2 = x, value, co2
-                        short = sum(o.unserved for o in more)
                     self.learn(more)
                     slack = pool.slack(x)
                     violated = np.setdiff1d(

@@ -15,7 +15,6 @@ class Blocks:
     def __init__(self, case: Case) -> None:
         self.case = case
         self.shapes: dict[tuple[str, str], Shape] = {}
-        self._unserved_factor = 1.0
         self._costs: dict[tuple[str, int], np.ndarray] = {}
         self._counted: dict[tuple[str, str], np.ndarray] = {}
         self.hours_keys = [f"{p.hours[0]}+{len(p.hours)}" for p in case.periods]
@@ -24,15 +23,6 @@ class Blocks:
                 key = (site.site, self.hours_keys[period.index])
                 if key not in self.shapes:
                     self.shapes[key] = make_shape(case, site, period.hours)
-
-    def penalise_unserved(self, factor: float) -> None:
-        """Price unserved energy at a multiple of its price.
-
-        Where a plan may leave nothing unserved, any price is as good as another for a bound,
-        and a high one keeps plans from leaving a little.
-        """
-        self._unserved_factor = factor
-        self._costs.clear()
 
     def key(self, site: str, period: int) -> tuple[str, str]:
         """Name of the arrays of a block."""
@@ -46,14 +36,16 @@ class Blocks:
         """Periods with the same hours, the period itself included."""
         return [p for p, key in enumerate(self.hours_keys) if key == self.hours_keys[period]]
 
-    def cost(self, site: str, period: int) -> np.ndarray:
-        """Running cost of each column [k$/MWh]."""
+    def cost(self, site: str, period: int, *, adequacy: bool = False) -> np.ndarray:
+        """Running cost of each column [k$/MWh]; with ``adequacy`` 1 for unserved energy only."""
+        shape = self.shape(site, period)
+        if adequacy:
+            cost = np.zeros(shape.matrix.shape[1])
+            cost[shape.groups["unserved"]] = 1.0
+            return cost
         key = (site, period)
         if key not in self._costs:
-            shape = self.shape(site, period)
-            cost = shape.cost(self.case.periods[period])
-            cost[shape.groups["unserved"]] *= self._unserved_factor
-            self._costs[key] = cost
+            self._costs[key] = shape.cost(self.case.periods[period])
         return self._costs[key]
 
     def counted(self, site: str, period: int) -> np.ndarray:
@@ -67,6 +59,8 @@ class Blocks:
             self._counted[key] = total
         return self._counted[key]
 
-    def cut(self, site: str, period: int, prices: np.ndarray) -> np.ndarray:
+    def cut(
+        self, site: str, period: int, prices: np.ndarray, *, adequacy: bool = False
+    ) -> np.ndarray:
         """A valid cut of a block from any row prices."""
-        return self.shape(site, period).cut(self.cost(site, period), prices)
+        return self.shape(site, period).cut(self.cost(site, period, adequacy=adequacy), prices)

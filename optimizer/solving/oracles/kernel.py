@@ -115,26 +115,26 @@ def backward(  # type: ignore[no-untyped-def]
         count = 0
         while (i < stop or j < new) and room > NEAR:
             if j >= new or (i < stop and slopes[i] <= slope[j]):
-                s, l = slopes[i], lengths[i]
+                s, size = slopes[i], lengths[i]
                 i += 1
             else:
-                s, l = slope[j], length[j]
+                s, size = slope[j], length[j]
                 j += 1
             if skip > 0.0:
-                if l <= skip:
-                    skip -= l
+                if size <= skip:
+                    skip -= size
                     continue
-                l -= skip
+                size -= skip
                 skip = 0.0
-            if l > room:
-                l = room
-            room -= l
+            if size > room:
+                size = room
+            room -= size
             s *= keep
             if count and slopes[write + count - 1] == s:
-                lengths[write + count - 1] += l / keep
+                lengths[write + count - 1] += size / keep
             else:
                 slopes[write + count] = s
-                lengths[write + count] = l / keep
+                lengths[write + count] = size / keep
                 count += 1
         offset[n] = write
         start = write
@@ -173,19 +173,19 @@ def forward(  # type: ignore[no-untyped-def]
         after, taken = 0.0, -eta * power
         while i < stop or j < new:
             if j >= new or (i < stop and slopes[i] <= slope[j]):
-                this, l, stored = slopes[i], lengths[i], True
+                this, size, stored = slopes[i], lengths[i], True
                 i += 1
             else:
-                this, l, stored = slope[j], length[j], False
+                this, size, stored = slope[j], length[j], False
                 j += 1
-            part = min(l, max(remaining, 0.0))
+            part = min(size, max(remaining, 0.0))
             if stored:
                 after += part
             else:
                 taken += part
             if remaining > NEAR:
                 left = this
-            remaining -= l
+            remaining -= size
             if remaining < -NEAR:
                 right = this
                 break

@@ -42,7 +42,7 @@ class _Plain:
 class _Posed:
     """A task in this oracle's terms, scaled: bounds, right-hand sides, running cost."""
 
-    key: tuple[str, int]
+    key: tuple[str, int, bool]
     plain: _Plain
     upper: np.ndarray
     rhs: np.ndarray
@@ -65,8 +65,8 @@ class OneStorageOracle:
     def __init__(self, blocks: Blocks, tolerance: float) -> None:
         self.blocks, self.tolerance = blocks, tolerance
         self._plain: dict[tuple[str, str], _Plain | None] = {}
-        self._around: dict[tuple[str, int], tuple[int, float, float]] = {}
-        self._quota_price: dict[tuple[str, int, int], float] = {}
+        self._around: dict[tuple[str, int, bool], tuple[int, float, float]] = {}
+        self._quota_price: dict[tuple[str, int, bool, int], float] = {}
         self._work: list[_Work] = []
         self.solved = self.declined = 0
 
@@ -112,12 +112,12 @@ class OneStorageOracle:
         plain = self._describe(*key)
         if plain is None:
             return None
-        shape, cost = plain.shape, self.blocks.cost(*key)
+        shape, cost = plain.shape, self.blocks.cost(*key, adequacy=task.adequacy)
         counted = self.blocks.counted(*key)
         priced = cost + task.co2_price * counted if task.co2_price else cost
         scale = max(float(task.x[plain.sizes].max(initial=0.0)), 1e-9)
         x = task.x / scale
-        posed = _Posed(key, plain, shape.upper @ x, shape.rhs @ x, priced)
+        posed = _Posed(task.block, plain, shape.upper @ x, shape.rhs @ x, priced)
         rows = [(shape.water_row, shape.water)]
         if task.co2_price is None:
             rows.append((shape.co2_row, counted))
@@ -265,7 +265,7 @@ class OneStorageOracle:
     def _run(
         self, load: np.ndarray, caps: np.ndarray, dear: np.ndarray, order: np.ndarray,
         dearest: float, storage: Asset | None, power: float, energy: float,
-        key: tuple[str, int],
+        key: tuple[str, int, bool],
     ) -> tuple[np.ndarray, ...] | None:  # fmt: skip
         """A year that ends with the charge it began with, at the least cost.
 

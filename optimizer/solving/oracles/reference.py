@@ -20,7 +20,7 @@ class HighsOracle:
     def __init__(self, blocks: Blocks, tolerance: float) -> None:
         self.blocks, self.tolerance = blocks, tolerance
         self._models: dict[tuple[str, str], highspy.Highs] = {}
-        self._bases: dict[tuple[str, int], highspy.HighsBasis] = {}
+        self._bases: dict[tuple[str, int, bool], highspy.HighsBasis] = {}
 
     def tolerate(self, tolerance: float) -> None:
         """Change the feasibility tolerances of all models."""
@@ -46,7 +46,8 @@ class HighsOracle:
     def solve(self, task: Task) -> Outcome:
         """The block's least cost at the task's links."""
         blocks, key = self.blocks, (task.site, task.period)
-        shape, cost, counted = blocks.shape(*key), blocks.cost(*key), blocks.counted(*key)
+        shape, counted = blocks.shape(*key), blocks.counted(*key)
+        cost = blocks.cost(*key, adequacy=task.adequacy)
         model = self._model(task)
         priced_cost = cost + task.co2_price * counted if task.co2_price else cost
         scale = max(float(task.x.max(initial=0.0)), 1e-9)
@@ -64,10 +65,10 @@ class HighsOracle:
         )
         model.changeRowsBounds(rows, np.arange(rows, dtype=np.int32), row_lower, row_upper)
         model.changeColsCost(columns, np.arange(columns, dtype=np.int32), priced_cost)
-        if key in self._bases:
-            model.setBasis(self._bases[key])
+        if task.block in self._bases:
+            model.setBasis(self._bases[task.block])
         _run(model)
-        self._bases[key] = model.getBasis()
+        self._bases[task.block] = model.getBasis()
         answer = model.getSolution()
         prices = np.asarray(answer.row_dual).copy()
         if task.co2_price is not None and shape.co2_row >= 0:

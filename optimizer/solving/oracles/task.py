@@ -14,7 +14,8 @@ class Task:
     """Evaluate the block of a site in a period at the links x, with a CO2 price [k$/t].
 
     With ``co2_price`` None the quota in x holds; with a price the quota row is free and its
-    emissions are priced.
+    emissions are priced. With ``adequacy`` nothing costs but unserved energy, 1 each MWh: the
+    answer's cost is the least energy that must stay unserved.
     """
 
     site: str
@@ -22,6 +23,12 @@ class Task:
     x: np.ndarray
     co2_price: float | None = None
     keep_dispatch: bool = False
+    adequacy: bool = False
+
+    @property
+    def block(self) -> tuple[str, int, bool]:
+        """What tells apart blocks that are warm-started separately."""
+        return self.site, self.period, self.adequacy
 
 
 @dataclass(frozen=True, eq=False)
