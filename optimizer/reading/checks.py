@@ -58,7 +58,8 @@ def settings_are_known(inputs: Inputs, problems: Problems) -> None:
             if allowed and value not in allowed:
                 problems.add("not-allowed", "settings", row=number, column=key, found=value,
                              expected=f"one of {', '.join(allowed)}")  # fmt: skip
-    present = set(inputs.tables["settings"]["key"])
+    table = inputs.tables["settings"]
+    present = {k for k, v in zip(table["key"], table["value"], strict=True) if not is_blank(v)}
     for key, column in columns.items():
         if column.required and key not in present:
             problems.add("missing-setting", "settings", column=key,

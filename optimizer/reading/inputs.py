@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from optimizer.errors import Problems
+from optimizer.errors import Problem, Problems
 from optimizer.reading import catalog, overrides, profiles
-from optimizer.reading.cells import CellReader, is_blank, to_text
-from optimizer.reading.sources import RawTable, read_folder, read_workbook
+from optimizer.reading.cells import CellReader, Converted, is_blank, parse_number, to_text
+from optimizer.reading.layout import NOTE, RawTable
+from optimizer.reading.sources import Grids, read_folder, read_workbook
+from optimizer.reading.units import LHV_TO_HHV, Conversion, UnitError, conversion, same_spelling
 from optimizer.tables import BY_NAME, SETTINGS_KEYS, TABLES, Column, Table
 
-NOTE = "note"
-"""A column of this name is allowed in every table and not read."""
+HEAT_RATE = "heat_rate_mmbtu_per_mwh"
+NO_UNIT = ("-", "–", "none")
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +81,23 @@ class Inputs:
         return _assemble(raw, dict(series or {}), "tables", changes, problems), problems
 
 
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """A case as it was read: cells as they are, tables as found, inputs, problems.
+
+    ``grids`` holds the cells of every sheet or file by its name; ``raw`` the tables found in
+    them; ``given`` each table's filled cells by column, in the declared units, without defaults
+    and catalog values. ``inputs`` is None if there are errors.
+    """
+
+    path: Path
+    grids: Grids
+    raw: list[RawTable]
+    given: dict[str, list[Row]]
+    inputs: Inputs | None
+    problems: Problems
+
+
 def read_inputs(path: Path | str, changes: Sequence[str] = ()) -> tuple[Inputs | None, Problems]:
     """Read and check a case.
 
@@ -90,36 +110,70 @@ def read_inputs(path: Path | str, changes: Sequence[str] = ()) -> tuple[Inputs |
     -------
     the inputs, or None if there are errors; and all problems at once
     """
+    reading = read_case(path, changes)
+    return reading.inputs, reading.problems
+
+
+def read_case(path: Path | str, changes: Sequence[str] = ()) -> Reading:
+    """Read and check a case, and keep what was read; parameters of :func:`read_inputs`."""
     path = Path(path)
     problems = Problems()
+    raw: list[RawTable] = []
+    grids: Grids = {}
+    beside = path.parent / "profiles"
     if path.is_dir():
-        raw, beside = read_folder(path, problems), path / "profiles"
-        if not raw:
+        (raw, grids), beside = read_folder(path, problems), path / "profiles"
+        if not raw and not len(problems):
             problems.add("no-tables", str(path), expected="CSV tables in the folder",
                          remedy="Name the folder that holds settings.csv.")  # fmt: skip
     elif path.is_file():
-        raw, beside = read_workbook(path, problems), path.parent / "profiles"
+        raw, grids = read_workbook(path, problems)
+        if not raw and not problems.errors:
+            problems.add("no-tables", path.name, expected="sheets named like the tables",
+                         remedy="Begin with: optimizer template FILE.xlsx.")  # fmt: skip
     else:
         problems.add("no-such-case", str(path), expected="a workbook or a folder",
                      remedy="Check the path.")  # fmt: skip
-        return None, problems
-    if problems.errors:
-        return None, problems
-    year = _reference_year(raw)
-    series = profiles.read_profiles(beside, year, problems)
-    return _assemble(raw, series, str(path), changes, problems), problems
+    if not raw or any(p.code in ("unreadable", "file-too-large") for p in problems):
+        return Reading(path, grids, raw, {}, None, problems)
+    series = profiles.read_profiles(beside, _reference_year(raw), problems)
+    given: dict[str, list[Row]] = {}
+    inputs = _assemble(raw, series, str(path), changes, problems, given)
+    return Reading(path, grids, raw, given, inputs, with_cells(problems, raw))
+
+
+def with_cells(problems: Problems, raw: list[RawTable]) -> Problems:
+    """Problems with the cell where table, row and column tell it; each cell's mishap once."""
+    tables = {t.name: t for t in raw if t.is_workbook}
+    placed = Problems([_with_cell(p, tables.get(p.table)) for p in problems])
+    wrong = {(p.table, p.cell) for p in placed.errors if p.cell and p.code != "missing-value"}
+    placed.items = [p for p in placed
+                    if p.code != "missing-value" or (p.table, p.cell) not in wrong]  # fmt: skip
+    return placed
+
+
+def _with_cell(problem: Problem, table: RawTable | None) -> Problem:
+    if table is None or problem.cell or problem.row is None:
+        return problem
+    column = problem.column
+    if table.name == "settings" and column not in table.header:
+        column = "value"
+    if column not in table.header:
+        return problem
+    cell = table.address(table.header.index(column), problem.row)
+    return replace(problem, cell=cell)
 
 
 def _reference_year(raw: list[RawTable]) -> int:
+    default = 2012
     for table in raw:
-        if table.name == "settings":
+        if table.name == "settings" and {"key", "value"} <= set(table.header):
+            key, value = table.header.index("key"), table.header.index("value")
             for row in table.rows:
-                if row and to_text(row[0]) == "reference_year":
-                    value = CellReader("settings", Problems())._number(
-                        Column("reference_year", ""), row[1], 0, ""
-                    )
-                    return int(value) if value == value else 2012
-    return 2012
+                if len(row) > max(key, value) and to_text(row[key]) == "reference_year":
+                    year = parse_number(row[value])
+                    return default if year is None else int(year)
+    return default
 
 
 def _assemble(
@@ -128,19 +182,23 @@ def _assemble(
     source: str,
     changes: Sequence[str],
     problems: Problems,
+    given: dict[str, list[Row]] | None = None,
 ) -> Inputs | None:
     from optimizer.reading.checks import CHECKS
 
-    rows: dict[str, list[dict[str, Any]]] = {}
+    rows: dict[str, list[Row]] = {}
     origin: dict[str, RawTable] = {}
     for found in raw:
         if found.name not in BY_NAME:
-            near = difflib.get_close_matches(found.name, BY_NAME, 1)
+            near = difflib.get_close_matches(found.name.lower(), BY_NAME, 1)
             problems.add("unknown-table", found.name, expected="a known table",
-                         remedy=f'Closest: "{near[0]}".' if near else "Remove it.")  # fmt: skip
+                         remedy=f'Closest: "{near[0]}".' if near else
+                         "Remove it, or begin its name with _ if it is not a table.")  # fmt: skip
             continue
         origin[found.name] = found
         rows[found.name] = _raw_rows(found, problems)
+        if given is not None:
+            given[found.name] = rows[found.name]
     for change in changes:
         overrides.apply(change, rows, problems)
     tables = {t.name: _typed(t, rows.get(t.name, []), origin.get(t.name), problems) for t in TABLES}
@@ -167,13 +225,15 @@ def _raw_rows(table: RawTable, problems: Problems) -> list[dict[str, Any]]:
     declared = BY_NAME[table.name].column_names
     seen: set[str] = set()
     for k, name in enumerate(table.header):
-        address = table.address(k, 1)
+        address = table.address(k, table.header_row)
+        if not name:
+            continue
         if name in seen:
-            problems.add("duplicate-column", table.name, row=1, column=name, found=name,
+            problems.add("duplicate-column", table.name, row=table.header_row, column=name, found=name,
                          expected="each column once", cell=address)  # fmt: skip
         elif name not in declared and name != NOTE:
             near = difflib.get_close_matches(name, declared, 1)
-            problems.add("unknown-column", table.name, row=1, column=name, found=name,
+            problems.add("unknown-column", table.name, row=table.header_row, column=name, found=name,
                          expected="a column that the model knows", cell=address,
                          remedy=f'Closest: "{near[0]}".' if near else "Remove it, or name it note.")  # fmt: skip
         seen.add(name)
@@ -186,7 +246,67 @@ def _raw_rows(table: RawTable, problems: Problems) -> list[dict[str, Any]]:
         }
         row["_row"] = table.first_row + k
         rows.append(row)
+    _convert(table, rows, problems)
     return rows
+
+
+def _convert(table: RawTable, rows: list[Row], problems: Problems) -> None:
+    """Numbers in place from the units of the units row to the declared ones."""
+    declared = {c.name: c for c in BY_NAME[table.name].columns}
+    number = table.first_row - 1
+    made: dict[str, Conversion] = {}
+    for k, (name, cell) in enumerate(zip(table.header, table.units, strict=False)):
+        column = declared.get(name)
+        text = "" if is_blank(cell) else to_text(cell)
+        if column is None or not text or text in NO_UNIT or same_spelling(text, column.unit):
+            continue
+        if column.kind not in ("number", "integer"):
+            if k:  # the first column holds the mark of the row
+                problems.add("bad-unit", table.name, row=number, column=name, found=text,
+                             cell=table.address(k, number), expected="a blank: it is no number")  # fmt: skip
+            continue
+        try:
+            made[name] = conversion(text, column.unit)
+        except UnitError as error:
+            problems.add("bad-unit", table.name, row=number, column=name, found=text,
+                         cell=table.address(k, number), expected=error.expected,
+                         remedy=error.remedy)  # fmt: skip
+            continue
+        if made[name].is_lower_heating_value:
+            problems.add("lower-heating-value", table.name, row=number, column=name, found=text,
+                         cell=table.address(k, number), expected="the higher heating value",
+                         is_warning=True, remedy=f"Read as LHV x {LHV_TO_HHV}, which holds for "
+                         "natural gas only.")  # fmt: skip
+    if not made:
+        return
+    order = sorted(made, key=lambda n: n != HEAT_RATE)
+    for row in rows:
+        for name in order:
+            _convert_cell(table, row, name, made[name], problems)
+
+
+def _convert_cell(
+    table: RawTable, row: Row, name: str, how: Conversion, problems: Problems
+) -> None:
+    value = parse_number(row.get(name))
+    if value is None:
+        return
+    factor = how.factor
+    if how.by_heat_rate:
+        heat_rate = row.get(HEAT_RATE)
+        if is_blank(heat_rate):
+            entry = catalog.entries().get(to_text(row.get("catalog") or ""), {})
+            heat_rate = entry.get(HEAT_RATE)
+        rate = parse_number("" if is_blank(heat_rate) else heat_rate)
+        if not rate:
+            problems.add("no-heat-rate", table.name, row=row["_row"], column=name, found=value,
+                         cell=table.address(table.header.index(name), row["_row"]),
+                         expected=f"a heat rate, because the unit is {how.unit}",
+                         remedy=f"Fill in {HEAT_RATE}.")  # fmt: skip
+            return
+        factor *= rate
+    converted = float(f"{value * factor:.14g}")
+    row[name] = Converted(converted, f"{to_text(row[name])} {how.unit}")
 
 
 def _typed(

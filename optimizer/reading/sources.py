@@ -1,149 +1,160 @@
-"""Raw cells of a workbook or of a folder of CSV files, and guards against hostile files."""
+"""Raw tables of a workbook or of a folder of CSV files."""
 
 from __future__ import annotations
 
 import csv
 import io
 import re
-import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import defusedxml.ElementTree
 import python_calamine
 
 from optimizer.errors import Problems
+from optimizer.reading.cells import is_blank, to_text
+from optimizer.reading.guard import SheetScan, is_read, position, scan_workbook
+from optimizer.reading.layout import RawTable, lay_out
+from optimizer.tables import BY_NAME
 
-MAX_UNPACKED = 400_000_000
-MAX_CELLS = 5_000_000
-MAX_ROW, MAX_COLUMN = 200_000, 500
-_REFERENCE = re.compile(r"([A-Z]{1,3})(\d+)")
-
-
-@dataclass(frozen=True)
-class RawTable:
-    """Header and rows as found; ``first_row`` is the sheet row of the first data row."""
-
-    name: str
-    header: list[str]
-    rows: list[list[Any]]
-    first_row: int
-    is_workbook: bool
-
-    def address(self, column: int, row: int) -> str:
-        """Cell address such as F7; empty for CSV."""
-        return f"{column_letters(column)}{row}" if self.is_workbook else ""
+MAX_CSV_BYTES = 200_000_000
+_GROUPS = re.compile(r"[+-]?\d{1,3}(,\d{3})+")
+Grids = dict[str, list[list[Any]]]
 
 
-def column_letters(index: int) -> str:
-    """0 -> A, 26 -> AA."""
-    letters = ""
-    index += 1
-    while index:
-        index, rest = divmod(index - 1, 26)
-        letters = chr(65 + rest) + letters
-    return letters
+def read_workbook(path: Path, problems: Problems) -> tuple[list[RawTable], Grids]:
+    """All tables of a workbook, and the cells of its sheets as they are.
 
-
-def _column_number(letters: str) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + ord(letter) - 64
-    return number
-
-
-def guard_workbook(path: Path, problems: Problems) -> bool:
-    """Refuse what would exhaust the machine or run code, before the workbook is opened."""
-    before = len(problems)
-
-    def refuse(code: str, found: str, expected: str, remedy: str) -> None:
-        problems.add(code, path.name, found=found, expected=expected, remedy=remedy)
-
+    A sheet named ``start`` or beginning with ``_`` is skipped.
+    """
+    scans = scan_workbook(path, problems)
+    if scans is None:
+        return [], {}
+    tables: list[RawTable] = []
+    grids: Grids = {}
     try:
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-            if sum(e.file_size for e in entries) > MAX_UNPACKED:
-                refuse("file-too-large", "", f"at most {MAX_UNPACKED:,} bytes unpacked",
-                       "Remove sheets that are not tables.")  # fmt: skip
-                return False
-            if any("vbaproject" in e.filename.lower() for e in entries):
-                refuse("macro", "a macro", "a workbook without macros", "Save it as .xlsx.")
-                return False
-            for entry in entries:
-                if re.fullmatch(r"xl/worksheets/[^/]+\.xml", entry.filename):
-                    with archive.open(entry) as stream:
-                        _guard_sheet(stream, refuse)
-    except (zipfile.BadZipFile, OSError, KeyError):
-        refuse("not-a-workbook", "", "an .xlsx workbook", "Save it again as .xlsx.")
-    except Exception as error:  # defusedxml raises several kinds for hostile XML
-        refuse("hostile-file", type(error).__name__, "plain spreadsheet XML", "Save it again.")
-    return len(problems) == before
+        with python_calamine.CalamineWorkbook.from_path(str(path)) as book:
+            for scan in scans:
+                sheet = book.get_sheet_by_name(scan.name)
+                grids[scan.name] = sheet.to_python(skip_empty_area=False)
+    except Exception as error:  # calamine has an exception a kind of damage
+        problems.add("not-a-workbook", path.name, found=type(error).__name__,
+                     expected="an .xlsx workbook", remedy="Save it again as .xlsx.")  # fmt: skip
+        return [], {}
+    for scan in scans:
+        grid = grids[scan.name]
+        if _is_wanted(scan, grid, problems):
+            table = lay_out(scan.name, grid, problems, is_workbook=True)
+            _tell_unseen(scan, table, problems)
+            tables.append(table)
+    return _once(tables, problems), grids
 
 
-def _guard_sheet(stream: Any, refuse: Any) -> None:
-    cells = 0
-    uncalculated = ""
-    formula = False
-    for _, element in defusedxml.ElementTree.iterparse(stream, events=("end",)):
-        tag = element.tag.rsplit("}", 1)[-1]
-        if tag == "f":
-            formula = True
-        elif tag == "c":
-            cells += 1
-            reference = _REFERENCE.fullmatch(element.get("r", ""))
-            if reference and (
-                int(reference[2]) > MAX_ROW or _column_number(reference[1]) > MAX_COLUMN
-            ):
-                refuse("far-cell", element.get("r"), "cells near the table",
-                       f"Delete the cell {element.get('r')}.")  # fmt: skip
-                return
-            if formula and not any(child.tag.endswith("}v") and child.text for child in element):
-                uncalculated = uncalculated or element.get("r", "")
-            formula = False
-            if cells > MAX_CELLS:
-                refuse("too-many-cells", "", f"at most {MAX_CELLS:,} cells", "Split the sheet.")
-                return
-        if tag in ("row", "c"):
-            element.clear()
-    if uncalculated:
-        refuse("formula-without-value", f"the formula in {uncalculated}", "a calculated value",
-               "Open the workbook, let it calculate, and save it.")  # fmt: skip
+def _is_wanted(scan: SheetScan, grid: list[list[Any]], problems: Problems) -> bool:
+    from optimizer.reading.layout import table_name
+
+    is_known = table_name(scan.name) in BY_NAME
+    if scan.is_hidden:
+        problems.add("hidden-sheet", scan.name, expected="sheets in sight", is_warning=True,
+                     remedy="It is read although it is hidden." if is_known
+                     else "It is not read.")  # fmt: skip
+        return is_known
+    return is_known or any(not is_blank(c) for row in grid for c in row)
 
 
-def read_workbook(path: Path, problems: Problems) -> list[RawTable]:
-    """All sheets of a workbook; a sheet named ``start`` or beginning with ``_`` is skipped."""
-    if not guard_workbook(path, problems):
-        return []
-    tables = []
-    with python_calamine.CalamineWorkbook.from_path(str(path)) as book:
-        for name in book.sheet_names:
-            if name == "start" or name.startswith("_"):
-                continue
-            grid = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
-            tables.append(_table(name, grid, is_workbook=True))
-    return tables
+def _tell_unseen(scan: SheetScan, table: RawTable, problems: Problems) -> None:
+    """Problems of formulas, errors, merged and hidden cells within the table."""
+    width, last = len(table.header), table.first_row + len(table.rows) - 1
 
-
-def read_folder(path: Path, problems: Problems) -> list[RawTable]:
-    """All CSV files of a folder; comma or semicolon, UTF-8."""
-    tables = []
-    for file in sorted(path.glob("*.csv")):
+    def where(address: str) -> dict[str, Any] | None:
         try:
+            row, column = position(address)
+        except ValueError:
+            return None
+        if row + 1 < table.header_row or row + 1 > last or column >= width:
+            return None
+        return {"row": row + 1, "column": table.header[column], "cell": address}
+
+    for address in scan.uncalculated:
+        if place := where(address):
+            problems.add("formula-without-value", table.name, **place, found="a formula",
+                         expected="a calculated value",
+                         remedy="Open the workbook, let it calculate, and save it.")  # fmt: skip
+    for address in scan.zeros:
+        if place := where(address):
+            problems.add("formula-is-zero", table.name, **place, found="0 from a formula",
+                         expected="a calculated value", is_warning=True,
+                         remedy="It is read as 0; some programs store 0 before they calculate.")  # fmt: skip
+    for address, text in scan.errors.items():
+        if place := where(address):
+            problems.add("error-value", table.name, **place, found=text, expected="a value",
+                         remedy="Mend the formula, or empty the cell.")  # fmt: skip
+    for area in scan.merged:
+        if place := where(area.split(":")[0]):
+            problems.add("merged-cells", table.name, **place, found=f"merged as {area}",
+                         expected="one value a cell",
+                         remedy="Unmerge, and write the value into each row.")  # fmt: skip
+    hidden = [r for r in scan.hidden_rows if table.first_row <= r <= last]
+    if hidden:
+        problems.add("hidden-rows", table.name, row=hidden[0], is_warning=True,
+                     found=f"{len(hidden)} hidden rows", expected="rows in sight",
+                     remedy=("A filter is on: rows that it hides" if scan.is_filtered
+                             else "Hidden rows") + " are read like all others.")  # fmt: skip
+
+
+def _once(tables: list[RawTable], problems: Problems) -> list[RawTable]:
+    kept: dict[str, RawTable] = {}
+    for table in tables:
+        if table.name in kept:
+            problems.add("duplicate-table", table.sheet, found=table.sheet,
+                         expected=f"one sheet {table.name}",
+                         remedy=f'"{kept[table.name].sheet}" is the same table: join them.')  # fmt: skip
+        else:
+            kept[table.name] = table
+    return list(kept.values())
+
+
+def read_folder(path: Path, problems: Problems) -> tuple[list[RawTable], Grids]:
+    """All CSV files of a folder; comma, semicolon or tab, UTF-8."""
+    tables = []
+    grids: Grids = {}
+    for file in sorted(path.glob("*.csv")):
+        if not is_read(file.stem):
+            continue
+        try:
+            if file.stat().st_size > MAX_CSV_BYTES:
+                problems.add("file-too-large", file.name, expected=f"at most {MAX_CSV_BYTES:,} bytes",
+                             remedy="It is no table of a case.")  # fmt: skip
+                continue
             text = file.read_text(encoding="utf-8-sig")
-        except (UnicodeDecodeError, OSError):
+            grid, delimiter = _csv_grid(text)
+        except (UnicodeDecodeError, OSError, csv.Error):
             problems.add("unreadable", file.name, expected="a UTF-8 text file",
                          remedy="Save it as CSV UTF-8.")  # fmt: skip
             continue
-        first = text.split("\n", 1)[0]
-        delimiter = ";" if first.count(";") > first.count(",") else ","
-        grid: list[list[Any]] = list(csv.reader(io.StringIO(text), delimiter=delimiter))
-        tables.append(_table(file.stem, grid, is_workbook=False))
-    return tables
+        grids[file.stem] = grid
+        table = lay_out(file.stem, grid, problems, is_workbook=False)
+        if delimiter == ";":
+            _tell_ambiguous(table, problems)
+        tables.append(table)
+    return _once(tables, problems), grids
 
 
-def _table(name: str, grid: list[list[Any]], *, is_workbook: bool) -> RawTable:
-    header = [str(cell).strip() for cell in grid[0]] if grid else []
-    while header and not header[-1]:
-        header.pop()
-    return RawTable(name, header, [list(row) for row in grid[1:]], 2, is_workbook)
+def _csv_grid(text: str) -> tuple[list[list[Any]], str]:
+    first, _, rest = text.partition("\n")
+    if match := re.fullmatch(r"sep=(.)\r?", first):
+        delimiter, text = match[1], rest
+    else:
+        delimiter = max(",;\t", key=first.count)
+    return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)), delimiter
+
+
+def _tell_ambiguous(table: RawTable, problems: Problems) -> None:
+    """1,250 in a file with semicolons may be 1250 or 1.25."""
+    declared = BY_NAME.get(table.name)
+    numbers = {c.name for c in declared.columns if c.kind != "text"} if declared else set()
+    for k, row in enumerate(table.rows):
+        for name, cell in zip(table.header, row, strict=False):
+            if name in numbers and _GROUPS.fullmatch(to_text(cell)):
+                problems.add("ambiguous-number", table.name, row=table.first_row + k, column=name,
+                             found=to_text(cell), expected="a number without separators",
+                             remedy="With semicolons between the columns the comma may be decimal.")  # fmt: skip
