@@ -156,6 +156,27 @@ def check(case: CaseArgument, sets: SetOption = None) -> None:
 
 
 @app.command()
+def template(
+    file: Annotated[
+        Path | None, typer.Argument(help="The .xlsx workbook to write", show_default=False)
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--csv", help="Write a folder of CSV files", show_default=False)
+    ] = None,
+    case: Annotated[
+        Path | None,
+        typer.Option("--from", help="Case to fill in; else an example", show_default=False),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace what is there")] = False,
+) -> None:
+    """A documented workbook to fill in, with a small example that runs as it is."""
+    from optimizer.reading.template import write_template
+
+    for written in write_template(file, folder, case=case, overwrite=overwrite):
+        print(f"{written}: fill it in, then: optimizer check {written}")
+
+
+@app.command()
 def convert(
     source: CaseArgument,
     target: Annotated[Path, typer.Argument(help="An .xlsx path, or a folder for CSV files")],

@@ -106,3 +106,16 @@ def test_termination_keeps_the_best_checked_plan(tmp_path: Path) -> None:
     assert process.wait(60) == 5
     assert time.monotonic() - begin < 45
     assert json.loads((tmp_path / "r" / "summary.json").read_text())["verification"]["passed"]
+
+
+def test_template_is_a_case_that_checks(tmp_path: Path) -> None:
+    book = tmp_path / "case.xlsx"
+    assert call("template", book, "--csv", tmp_path / "csv").returncode == 0
+    for case in (book, tmp_path / "csv"):
+        done = call("check", case)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert call("template", book).returncode == 2
+    assert call("template", book, "--overwrite").returncode == 0
+    assert call("template").returncode == 2
+    assert call("template", "/proc/case.xlsx").returncode == 8
+    assert call("template", tmp_path / "b.xlsx", "--from", tmp_path / "nowhere").returncode == 3

@@ -87,15 +87,24 @@ class Reading:
 
     ``grids`` holds the cells of every sheet or file by its name; ``raw`` the tables found in
     them; ``given`` each table's filled cells by column, in the declared units, without defaults
-    and catalog values. ``inputs`` is None if there are errors.
+    and catalog values; ``series`` the profiles. ``inputs`` is None if there are errors.
     """
 
     path: Path
     grids: Grids
     raw: list[RawTable]
     given: dict[str, list[Row]]
+    series: dict[str, np.ndarray]
     inputs: Inputs | None
     problems: Problems
+
+    @property
+    def name(self) -> str:
+        """Name of the case, else of its file."""
+        rows = self.given.get("settings", [])
+        named = [r["value"] for r in rows if to_text(r.get("key", "")) == "case_name"
+                 and not is_blank(r.get("value"))]  # fmt: skip
+        return to_text(named[0]) if named else self.path.stem
 
 
 def read_inputs(path: Path | str, changes: Sequence[str] = ()) -> tuple[Inputs | None, Problems]:
@@ -135,11 +144,11 @@ def read_case(path: Path | str, changes: Sequence[str] = ()) -> Reading:
         problems.add("no-such-case", str(path), expected="a workbook or a folder",
                      remedy="Check the path.")  # fmt: skip
     if not raw or any(p.code in ("unreadable", "file-too-large") for p in problems):
-        return Reading(path, grids, raw, {}, None, problems)
+        return Reading(path, grids, raw, {}, {}, None, problems)
     series = profiles.read_profiles(beside, _reference_year(raw), problems)
     given: dict[str, list[Row]] = {}
     inputs = _assemble(raw, series, str(path), changes, problems, given)
-    return Reading(path, grids, raw, given, inputs, with_cells(problems, raw))
+    return Reading(path, grids, raw, given, series, inputs, with_cells(problems, raw))
 
 
 def with_cells(problems: Problems, raw: list[RawTable]) -> Problems:

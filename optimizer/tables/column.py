@@ -26,6 +26,9 @@ class Column:
     references : ``"table.column"`` that the value must occur in
     wildcard : ``*`` is allowed and stands for every row of the referenced table
     profile : the text names an hourly series in ``profiles/``
+    from_catalog : the text names an entry of the catalog of technologies
+    usual : what is plausible, in the column's unit; outside of it is a warning
+    example : a value for the notes
     """
 
     name: str
@@ -41,12 +44,17 @@ class Column:
     references: str = ""
     wildcard: bool = False
     profile: bool = False
+    from_catalog: bool = False
+    usual: tuple[float, float] | None = None
     example: str = ""
 
 
 @dataclass(frozen=True)
 class Table:
-    """One input table: a sheet of the workbook or a CSV file of the same name."""
+    """One input table: a sheet of the workbook or a CSV file of the same name.
+
+    ``needed_for`` says what needs the table; ``key`` are the columns that name a row.
+    """
 
     name: str
     meaning: str
@@ -54,6 +62,7 @@ class Table:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     required: bool = False
+    needed_for: str = "every case"
 
     def column(self, name: str) -> Column:
         """The declared column; KeyError if there is none."""

@@ -55,8 +55,11 @@ COMPUTE = Table(
             unit="USD/MW",
             required=True,
             minimum=0,
+            usual=(3_000_000, 100_000_000),
         ),
-        Column("life_months", "Economic life", unit="months", required=True, minimum=1),
+        Column(
+            "life_months", "Economic life", unit="months", required=True, minimum=1, usual=(24, 120)
+        ),
         Column(
             "margin_usd_per_mw_month",
             "Margin that a running MW earns in a month",
@@ -75,6 +78,7 @@ COMPUTE = Table(
         source(),
     ),
     key=("accelerator",),
+    needed_for="workloads that name an accelerator instead of a price of delay",
 )
 WORKLOADS = Table(
     "workloads",
@@ -156,4 +160,5 @@ PLACEMENT = Table(
         ),
     ),
     key=("workload", "region", "site"),
+    needed_for="regions whose latency or cost distance does not tell",
 )

@@ -42,13 +42,21 @@ INTERCONNECTIONS = Table(
             default=0,
             minimum=0,
         ),
-        Column("upgrade_cost_usd", "Upgrades, paid once", unit="USD", default=0.0, minimum=0),
+        Column(
+            "upgrade_cost_usd",
+            "Upgrades, paid once",
+            unit="USD",
+            default=0.0,
+            minimum=0,
+            usual=(0, 3_000_000_000),
+        ),
         Column(
             "cost_usd_per_kw",
             "Substation for each kW of firm and flexible power",
             unit="USD/kW",
             default=0.0,
             minimum=0,
+            usual=(0, 3_000),
         ),
         Column(
             "capacity_charge_usd_per_kw_year",
@@ -56,6 +64,7 @@ INTERCONNECTIONS = Table(
             unit="USD/kW-year",
             default=0.0,
             minimum=0,
+            usual=(0, 500),
         ),
         Column(
             "life_years",
@@ -82,6 +91,7 @@ INTERCONNECTIONS = Table(
         source(),
     ),
     key=("site", "offer"),
+    needed_for="sites with an offer of grid service",
 )
 INTERCONNECTION_STEPS = Table(
     "interconnection_steps",
@@ -100,6 +110,7 @@ INTERCONNECTION_STEPS = Table(
         source(),
     ),
     key=("site", "offer", "from_date"),
+    needed_for="each offer of grid service",
 )
 TARIFFS = Table(
     "tariffs",
@@ -109,7 +120,11 @@ TARIFFS = Table(
         text("tariff", "Name", required=True),
         text("market", "Market whose price it is; must be the site's", required=True),
         Column(
-            "energy_price_usd_per_mwh", "Constant part of the price", unit="USD/MWh", default=0.0
+            "energy_price_usd_per_mwh",
+            "Constant part of the price",
+            unit="USD/MWh",
+            default=0.0,
+            usual=(-100, 500),
         ),
         text("price_profile", "Hourly price added to the constant", profile=True),
         Column(
@@ -127,7 +142,14 @@ TARIFFS = Table(
             minimum=0,
             maximum=1,
         ),
-        Column("co2_t_per_mwh", "CO2 of imported energy", unit="t/MWh", default=0.0, minimum=0),
+        Column(
+            "co2_t_per_mwh",
+            "CO2 of imported energy",
+            unit="t/MWh",
+            default=0.0,
+            minimum=0,
+            usual=(0, 1.5),
+        ),
         text("co2_profile", "Hourly CO2 of imported energy; replaces the constant", profile=True),
         Column(
             "carbon_free_share",
@@ -139,4 +161,5 @@ TARIFFS = Table(
         source(),
     ),
     key=("tariff",),
+    needed_for="sites with an offer of grid service",
 )

@@ -39,6 +39,7 @@ PERMITS = Table(
         source(),
     ),
     key=("jurisdiction", "permit_kind", "variant"),
+    needed_for="whatever names a permit_kind",
 )
 COMPONENTS = Table(
     "components",
@@ -53,6 +54,7 @@ COMPONENTS = Table(
         source(),
     ),
     key=("component",),
+    needed_for="equipment that is scarce",
 )
 SUPPLY = Table(
     "supply",
@@ -65,6 +67,7 @@ SUPPLY = Table(
         source(),
     ),
     key=("component", "date"),
+    needed_for="each component: without a row none is delivered",
 )
 COMPONENT_USE = Table(
     "component_use",
@@ -83,6 +86,7 @@ COMPONENT_USE = Table(
         Column("per_unit", "Slots for each unit, block or connection", default=0.0, minimum=0),
     ),
     key=("component", "user_kind", "user"),
+    needed_for="each component: what takes it",
 )
 POLICIES = Table(
     "policies",
@@ -111,4 +115,5 @@ POLICIES = Table(
         source(),
     ),
     key=("policy",),
+    needed_for="limits on carbon or yearly spending",
 )

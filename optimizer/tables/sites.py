@@ -24,8 +24,22 @@ SITES = Table(
         text("utility", "Utility that serves the site"),
         text("tariff", "Tariff of imported energy", references="tariffs.tariff"),
         text("gas_hub", "Hub at which the site buys fuel", default=""),
-        Column("land_km2", "Land that can be developed", unit="km2", required=True, minimum=0),
-        Column("land_price_usd_per_km2", "Price of land", unit="USD/km2", default=0.0, minimum=0),
+        Column(
+            "land_km2",
+            "Land that can be developed",
+            unit="km2",
+            required=True,
+            minimum=0,
+            usual=(0.02, 1_000),
+        ),
+        Column(
+            "land_price_usd_per_km2",
+            "Price of land",
+            unit="USD/km2",
+            default=0.0,
+            minimum=0,
+            usual=(10_000, 1_000_000_000),
+        ),
         Column("opening_cost_usd", "Cost of opening, once", unit="USD", default=0.0, minimum=0),
         Column(
             "opening_months",
@@ -35,7 +49,14 @@ SITES = Table(
             default=0,
             minimum=0,
         ),
-        Column("max_it_mw", "Most IT load that may stand", unit="MW", required=True, minimum=0),
+        Column(
+            "max_it_mw",
+            "Most IT load that may stand",
+            unit="MW",
+            required=True,
+            minimum=0,
+            usual=(1, 10_000),
+        ),
         Column(
             "fibre_latency_ms",
             "Round trip from the site to the backbone",
@@ -48,6 +69,7 @@ SITES = Table(
             "Water that may be used; blank: no limit",
             unit="m3/year",
             minimum=0,
+            usual=(1_000, 1_000_000_000),
         ),
         Column(
             "cooling_water_m3_per_mwh",
@@ -55,6 +77,7 @@ SITES = Table(
             unit="m3/MWh",
             default=0.0,
             minimum=0,
+            usual=(0, 10),
         ),
         Column(
             "gas_limit_mmbtu_per_hour",
@@ -89,6 +112,7 @@ CAMPUS_BLOCKS = Table(
             unit="USD/MW",
             required=True,
             minimum=0,
+            usual=(1_000_000, 50_000_000),
         ),
         Column(
             "fom_usd_per_mw_year",
@@ -96,6 +120,7 @@ CAMPUS_BLOCKS = Table(
             unit="USD/MW-year",
             default=0.0,
             minimum=0,
+            usual=(0, 3_000_000),
         ),
         Column("life_years", "Lifetime", unit="years", default=25.0, minimum=0.1),
         Column(
@@ -137,7 +162,12 @@ CAMPUS_BLOCKS = Table(
         ),
         text("permit_kind", "Permit that construction needs; blank: none"),
         Column(
-            "land_km2_per_mw", "Land for each MW of IT load", unit="km2/MW", default=0.0, minimum=0
+            "land_km2_per_mw",
+            "Land for each MW of IT load",
+            unit="km2/MW",
+            default=0.0,
+            minimum=0,
+            usual=(0, 0.1),
         ),
         source(),
     ),

@@ -33,7 +33,7 @@ TECHNOLOGIES = Table(
     "a kind of asset",
     (
         text("technology", "Name in this case", required=True),
-        text("catalog", "Catalog entry that fills blank cells"),
+        text("catalog", "Catalog entry that fills blank cells", from_catalog=True),
         text(
             "class", "Kind of operation", required=True, allowed=("thermal", "variable", "storage")
         ),
@@ -198,6 +198,7 @@ TECHNOLOGY_COSTS = Table(
         source(),
     ),
     key=("technology", "year"),
+    needed_for="costs that change over the years; catalog entries bring their own",
 )
 SITE_TECHNOLOGIES = Table(
     "site_technologies",
@@ -235,6 +236,7 @@ SITE_TECHNOLOGIES = Table(
         source(),
     ),
     key=("site", "technology"),
+    needed_for="every technology: without a row it may not be built",
 )
 FUELS = Table(
     "fuels",
@@ -248,6 +250,7 @@ FUELS = Table(
             "Price in the money year, on top of the profile if any",
             unit="USD/MMBtu",
             required=True,
+            usual=(-5, 50),
         ),
         text("price_profile", "Hourly price added to the constant", profile=True),
         Column(
@@ -258,7 +261,14 @@ FUELS = Table(
             minimum=-0.5,
             maximum=0.5,
         ),
-        Column("co2_t_per_mmbtu", "CO2 of burning it", unit="t/MMBtu", default=0.0, minimum=0),
+        Column(
+            "co2_t_per_mmbtu",
+            "CO2 of burning it",
+            unit="t/MMBtu",
+            default=0.0,
+            minimum=0,
+            usual=(0, 0.12),
+        ),
         Column(
             "counts_against_gas_limit",
             "Counts against the site's gas limit",
@@ -268,4 +278,5 @@ FUELS = Table(
         source(),
     ),
     key=("fuel", "hub"),
+    needed_for="technologies that burn a fuel",
 )
