@@ -35,6 +35,10 @@ def result_tables() -> dict[str, pd.DataFrame]:
             "placed_mw": placed, "backlog_mw": 200.0 - placed})  # fmt: skip
         rows["costs"].append({"category": "delay", "site": "", "item": "training",
                               "period": period, "usd": 3e6 * (200.0 - placed) / 10 + k})  # fmt: skip
+    # Before supply begins nothing can be had: stated as binding, but it tells a planner nothing.
+    rows["limits"].append({
+        "limit": "component slots", "scope": "transformer", "period_or_year": PERIODS[0],
+        "used": 0.0, "limit_value": 0.0, "unit": "slots", "binding": True})  # fmt: skip
     return {name: pd.DataFrame(found) for name, found in rows.items()}
 
 
@@ -129,7 +133,7 @@ def summary_of(tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
         "objective": total, "total_cost": total, "costs": {k: float(v) for k, v in costs.items()},
         "bound": 0.993 * total, "gap": 0.007, "gap_usd": 0.007 * total, "gap_controllable": 0.009,
         "delay_mw_months": float(3 * tables["backlog"]["backlog_mw"].sum()),
-        "first_power_date": "2027-07-01", "full_power_date": "2027-10-01", "co2_t": 4.1e5,
+        "unavoidable_delay_usd": 120e6, "first_power_date": "2027-07-01", "full_power_date": "2027-10-01", "co2_t": 4.1e5,
         "co2_onsite_t": 4.0e5, "co2_grid_t": 1.0e4, "water_m3": 5.2e4, "land_km2": 3.2,
         "unserved_mwh": 0.0, "sites": [], "capacity": [],
         "verification": {"max_violation": 3e-9, "passed": True, "objective_recomputed": total},
@@ -144,6 +148,24 @@ def summary_of(tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def input_tables() -> dict[str, pd.DataFrame]:
+    """Input tables that the report reads."""
+    return {
+        "periods": pd.DataFrame({"period": PERIODS, "start": STARTS, "months": 3}),
+        "technologies": pd.DataFrame({"technology": ["gas_turbine", "solar", "battery"],
+                                      "source": ["ATB 2024", "assumption", "Synthetic: made up"]}),
+        "settings": pd.DataFrame({"key": ["reference_year"], "value": ["2012"], "note": [""]}),
+        "sites": pd.DataFrame({"site": [name for name, *_ in SITES], "max_it_mw": [100, 100, 450],
+                               "gas_hub": ["waha", "waha", "henry"]}),
+        "fuels": pd.DataFrame({"fuel": "gas", "hub": ["waha", "henry"],
+                               "price_usd_per_mmbtu": [1.9, 3.8]}),
+        "interconnection_steps": pd.DataFrame({
+            "site": ["Memphis", "Memphis"], "from_date": ["2031-01-01", "2029-07-01"],
+            "firm_mw": [200, 50], "flexible_mw": [0, 100]}),
+        "regions": pd.DataFrame({"region": ["Dallas"], "longitude": [-96.8], "latitude": [32.8]}),
+    }  # fmt: skip
+
+
 def write_fake_result(folder: Path) -> Path:
     """Write the result folder without report and workbook."""
     tables = result_tables()
@@ -153,11 +175,6 @@ def write_fake_result(folder: Path) -> Path:
         table.to_csv(folder / "tables" / f"{name}.csv", index=False, date_format="%Y-%m-%d")
     dispatch_frame(tables).to_parquet(folder / "dispatch.parquet")
     (folder / "summary.json").write_text(json.dumps(summary_of(tables)), encoding="utf-8")
-    pd.DataFrame({"period": PERIODS, "start": STARTS, "months": 3}).to_csv(
-        folder / "inputs" / "periods.csv", index=False)  # fmt: skip
-    pd.DataFrame({"technology": ["gas_turbine", "solar", "battery"],
-                  "source": ["ATB 2024", "assumption", "Synthetic: made up"]}).to_csv(
-        folder / "inputs" / "technologies.csv", index=False)  # fmt: skip
-    pd.DataFrame({"key": ["reference_year"], "value": ["2012"], "note": [""]}).to_csv(
-        folder / "inputs" / "settings.csv", index=False)  # fmt: skip
+    for name, table in input_tables().items():
+        table.to_csv(folder / "inputs" / f"{name}.csv", index=False)
     return folder

@@ -9,29 +9,32 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from optimizer.results.report.capacity import technologies
+from optimizer.results.report.capacity import looks, technologies
 from optimizer.results.report.folder import Result
-from optimizer.results.report.style import GREY, PALETTE, colour, label
+from optimizer.results.report.style import GREY, INK, label
+from optimizer.results.report.words import plain
 
-MOST_BYTES = 16_000_000
-"""Room in the page for packed series; with more hours they are averaged over 2, 4, … hours."""
+MOST_BYTES = 2_600_000
+"""Room in the page for packed series; with more hours they are averaged over 2, 4, … hours.
+
+The chart library takes 4.8 MB, and the whole page is to stay below 8 MB."""
 LARGEST = 32_000
 
 
-def _series(column: str, place: dict[str, int]) -> dict[str, Any] | None:
+def _series(column: str, look: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
     """How a column is drawn: name, sign, colour and whether it is stacked; None if it is not."""
     head, _, technology = column.partition(":")
-    shade = colour(place.get(technology, len(place)))
-    shown = label(technology)
+    shade = look.get(technology, {}).get("color", GREY)
+    shown = label(plain(technology))
     drawn: dict[str, dict[str, Any]] = {
-        "load_mw": {"name": "load", "kind": "line", "colour": "#000000"},
-        "import_mw": {"name": "grid import", "kind": "up", "colour": colour(place["grid"])},
-        "export_mw": {"name": "grid export", "kind": "down", "colour": GREY},
-        "unserved_mw": {"name": "unserved", "kind": "up", "colour": PALETTE[3]},
+        "load_mw": {"name": "facility load", "kind": "line", "colour": INK},
+        "import_mw": {"name": "grid import", "kind": "up", "colour": look["grid"]["color"]},
+        "export_mw": {"name": "grid export", "kind": "down", "colour": "#000000"},
+        "unserved_mw": {"name": "unserved", "kind": "up", "colour": "#E00000"},
         "generation_mw": {"name": shown, "kind": "up", "colour": shade},
         "discharge_mw": {"name": f"{shown} discharge", "kind": "up", "colour": shade},
         "charge_mw": {"name": f"{shown} charge", "kind": "down", "colour": shade},
-        "available_mw": {"name": f"{shown} available", "kind": "dots", "colour": shade},
+        "unused_mw": {"name": f"{shown} not used", "kind": "dots", "colour": shade},
     }
     return drawn.get(head)
 
@@ -67,8 +70,23 @@ def _averaged(values: np.ndarray, hours: int) -> np.ndarray:
     return means
 
 
-def _packed(dispatch: pd.DataFrame, place: dict[str, int], hours: int) -> dict[str, Any]:
-    drawn = {c: s for c in dispatch.columns if (s := _series(str(c), place))}
+def _unused(dispatch: pd.DataFrame) -> pd.DataFrame:
+    """What sun and wind could have made and did not, by technology, MW."""
+    columns = {}
+    for column in map(str, dispatch.columns):
+        head, _, technology = column.partition(":")
+        made = f"generation_mw:{technology}"
+        if head == "available_mw" and made in dispatch:
+            left = dispatch[column].fillna(0.0) - dispatch[made].fillna(0.0)
+            columns[f"unused_mw:{technology}"] = left.clip(lower=0.0)
+    return dispatch.assign(**columns)
+
+
+def _packed(
+    dispatch: pd.DataFrame, look: dict[str, dict[str, Any]], order: list[str], hours: int
+) -> dict[str, Any]:
+    drawn = {c: s for c in dispatch.columns if (s := _series(str(c), look))}
+    places = {site: k for k, site in enumerate(order)}
     blocks: list[dict[str, Any]] = []
     for (site, period), rows in dispatch.groupby(["site", "period"], sort=False):
         series = {}
@@ -79,7 +97,10 @@ def _packed(dispatch: pd.DataFrame, place: dict[str, int], hours: int) -> dict[s
         first = int(rows["hour"].iloc[0]) if "hour" in rows else 0
         blocks.append({"site": str(site), "period": str(period), "first_hour": first,
                        "hours": len(rows), "series": series})  # fmt: skip
-    return {"hours_per_step": hours, "drawn": drawn, "blocks": blocks}
+    blocks.sort(key=lambda block: places.get(block["site"], len(places)))
+    # Where the most kinds of power meet is where hours are worth seeing first.
+    start = max(range(len(blocks)), key=lambda k: (len(blocks[k]["series"]), k), default=0)
+    return {"hours_per_step": hours, "start": start, "drawn": drawn, "blocks": blocks}
 
 
 def _size(packed: dict[str, Any]) -> int:
@@ -91,12 +112,12 @@ def packed_dispatch(result: Result) -> dict[str, Any] | None:
     dispatch = result.dispatch
     if dispatch.empty or not {"site", "period"} <= set(dispatch.columns):
         return None
-    place = {name: k for k, name in enumerate(technologies(result))}
+    dispatch, look = _unused(dispatch), looks(technologies(result))
     hours = 1
-    packed = _packed(dispatch, place, hours)
+    packed = _packed(dispatch, look, result.opened, hours)
     while _size(packed) > MOST_BYTES and hours < 24:
         hours *= 2
-        packed = _packed(dispatch, place, hours)
+        packed = _packed(dispatch, look, result.opened, hours)
     year = next(
         (row["value"] for _, row in result.inputs.get("settings", pd.DataFrame()).iterrows()
          if row.get("key") == "reference_year"), "")  # fmt: skip

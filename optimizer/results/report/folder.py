@@ -68,6 +68,19 @@ class Result:
         return list(dict.fromkeys(self.tables["backlog"]["period"]))
 
     @property
+    def spans(self) -> list[tuple[pd.Timestamp, pd.Timestamp]]:
+        """Start and end of each period; empty if the inputs do not tell."""
+        table = self.inputs.get("periods", pd.DataFrame())
+        if not {"start", "months"} <= set(table.columns):
+            return []
+        starts = pd.to_datetime(table["start"], errors="coerce")
+        months = pd.to_numeric(table["months"], errors="coerce")
+        if starts.isna().any() or months.isna().any():
+            return []
+        return [(start, start + pd.DateOffset(months=round(count)))
+                for start, count in zip(starts, months, strict=True)]  # fmt: skip
+
+    @property
     def opened(self) -> list[str]:
         """Sites that open, first the earliest."""
         sites = self.tables["sites"]

@@ -1,79 +1,159 @@
-"""Steps of every build on a calendar."""
+"""Steps of every build on a calendar: first builds of all sites, or all builds of one."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 
 from optimizer.results.report.folder import Result, rows
-from optimizer.results.report.style import PALETTE, figure, label
-from optimizer.results.report.words import amount, day
+from optimizer.results.report.style import INK, PALETTE, figure, label
+from optimizer.results.report.words import amount, day, first_power, plain
 
 STEP_COLOURS = {
     "queue": PALETTE[4], "upgrade": PALETTE[6], "permit": PALETTE[1], "procurement": PALETTE[5],
     "construction": PALETTE[0], "commissioning": PALETTE[2],
 }  # fmt: skip
-MARKS = {"online": ("diamond", PALETTE[3]), "open": ("star", "#000000")}
 MOST_ROWS = 150
-"""Above this many builds only the first are drawn; the table has all."""
+"""Above this many rows only the first are drawn; the table has all."""
+OVERVIEW = "First build of each kind, all sites"
+BUILD = ["site", "kind", "item", "variant", "period"]
 
 
-def _builds(schedule: pd.DataFrame) -> pd.Series:
-    """Name of the build that each step belongs to."""
-    said = [f"{site}: {item}" + (f", {variant}" if variant else "") + f", {period}"
-            for site, item, variant, period in zip(
-                schedule["site"], schedule["item"], schedule["variant"], schedule["period"],
-                strict=True)]  # fmt: skip
-    opening = [f"{site}: opening" for site in schedule["site"]]
-    names = pd.Series(said, index=schedule.index, dtype=object)
-    return names.where(schedule["kind"] != "opening", pd.Series(opening, index=schedule.index))
+@dataclass(frozen=True)
+class Row:
+    """One line of the chart.
+
+    Parameters
+    ----------
+    text : what stands left of it
+    site : site it belongs to
+    steps : its rows of the schedule, none in the line that heads a site
+    """
+
+    text: str
+    site: str
+    steps: pd.DataFrame
 
 
-def gantt(result: Result) -> go.Figure | None:
-    """One line a build, grouped by site; a bar is a step, a mark is the day it is online."""
+def gantt_views(result: Result) -> dict[str, go.Figure]:
+    """A figure for the overview and for each site, by the name in its select box."""
     schedule = result.tables["schedule"].dropna(subset=["start", "end"])
     if schedule.empty:
-        return None
-    schedule = schedule.assign(build=_builds(schedule)).sort_values(["site", "start"])
-    names = list(dict.fromkeys(schedule["build"]))[:MOST_ROWS]
-    schedule = schedule[schedule["build"].isin(names)]
-    traces: list[object] = []
-    for step, shade in STEP_COLOURS.items():
-        part = schedule[schedule["step"] == step]
-        if part.empty:
-            continue
-        traces.append(
-            go.Bar(
-                orientation="h", y=[label(b) for b in part["build"]],
-                base=[d.strftime("%Y-%m-%d") for d in part["start"]],
-                x=((part["end"] - part["start"]).dt.total_seconds() * 1000).tolist(),
-                name=step, marker={"color": shade}, hoverinfo="text", hovertext=_texts(part),
-            )
-        )  # fmt: skip
-    for step, (symbol, shade) in MARKS.items():
-        part = schedule[schedule["step"] == step]
-        if not part.empty:
-            traces.append(
-                go.Scatter(
-                    x=[d.strftime("%Y-%m-%d") for d in part["start"]],
-                    y=[label(b) for b in part["build"]], mode="markers", name=step,
-                    marker={"symbol": symbol, "size": 10, "color": shade}, hoverinfo="text",
-                    hovertext=_texts(part),
-                )
-            )  # fmt: skip
-    made = figure(traces, "", height=140 + 24 * len(names), barmode="overlay", bargap=0.35)
-    made.update_xaxes(type="date", side="top")
-    made.update_yaxes(
-        autorange="reversed", categoryorder="array", categoryarray=[label(r) for r in names]
+        return {}
+    ends = schedule.groupby(BUILD)["end"].transform("max")
+    schedule = schedule.assign(ready=ends).sort_values(["ready", "start"])
+    sites = [s for s in result.opened if s in set(schedule["site"])]
+    sites += [s for s in dict.fromkeys(schedule["site"]) if s not in sites]
+    first = schedule["ready"] == schedule.groupby(["site", "kind", "item"])["ready"].transform(
+        "min"
     )
-    made.update_layout(legend={"y": -0.01})
+    span = (schedule["start"].min(), schedule["end"].max())
+    overview = schedule[first]
+    views = {OVERVIEW: _figure(result, _lines(overview, sites, ""), overview["end"].max(), span[0])}
+    for site in sites:
+        views[f"{site}: every build"] = _figure(
+            result, _lines(schedule, [site], ", {period}"), span[1], span[0])  # fmt: skip
+    return views
+
+
+def _lines(schedule: pd.DataFrame, sites: list[str], detail: str) -> list[Row]:
+    """Lines of the sites: a head, then their builds by the day they are ready."""
+    lines = []
+    for site in sites:
+        mine = schedule[schedule["site"] == site]
+        lines.append(Row(f"<b>{label(site)}</b>", site, mine[mine["kind"] == "opening"]))
+        builds = mine[mine["kind"] != "opening"]
+        for (_, kind, item, _variant, period), steps in builds.groupby(BUILD, sort=False):
+            text = f"grid, {item}" if kind == "interconnection" else plain(str(item))
+            lines.append(Row(label(text + detail.format(period=period)), site, steps))
+    return lines[:MOST_ROWS]
+
+
+def _figure(result: Result, lines: list[Row], last: pd.Timestamp, first: pd.Timestamp) -> go.Figure:
+    traces: list[Any] = []
+    for step, shade in STEP_COLOURS.items():
+        parts = [(k, r) for k, line in enumerate(lines)
+                 for r in rows(line.steps[line.steps["step"] == step])]  # fmt: skip
+        if parts:
+            traces.append(_bars(step, shade, parts))
+    traces += _marks(result, lines)
+    made = figure(traces, "", height=110 + 24 * len(lines), barmode="overlay")
+    room = (last - first) * 0.2  # for the texts right of the last marks
+    made.update_xaxes(type="date", side="top", tickformat="%Y", dtick="M12",
+                      range=[f"{first:%Y-%m-%d}", f"{last + room:%Y-%m-%d}"])  # fmt: skip
+    made.update_yaxes(
+        range=[len(lines) - 0.4, -0.7], tickmode="array", tickvals=list(range(len(lines))),
+        ticktext=[line.text for line in lines], showgrid=False, zeroline=False,
+        automargin=False,
+    )  # fmt: skip
+    heads = [k for k, line in enumerate(lines) if line.text.startswith("<b>") and k]
+    longest = max(len(line.text.removeprefix("<b>").removesuffix("</b>")) for line in lines)
+    made.update_layout(
+        margin={"l": 28 + 7.6 * longest, "r": 8, "t": 28, "b": 8}, legend={"y": 0, "yanchor": "top"},
+        shapes=[{"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": k - 0.5, "y1": k - 0.5,
+                 "line": {"color": "#d0d7de", "width": 1}} for k in heads],
+    )  # fmt: skip
     return made
 
 
-def _texts(part: pd.DataFrame) -> list[str]:
-    return [
-        f"{label(r.build)}<br>{label(r.step)}: {day(r.start)}"
-        + (f" to {day(r.end)}" if r.end > r.start else "")
-        + f"<br>{amount(r.amount, label(r.unit))}"
-        for r in rows(part)
-    ]
+def _bars(step: str, shade: str, parts: list[tuple[int, Any]]) -> go.Bar:
+    return go.Bar(
+        orientation="h", y=[k for k, _ in parts], name=step, marker={"color": shade},
+        base=[f"{r.start:%Y-%m-%d}" for _, r in parts], width=0.62,
+        x=[(r.end - r.start).total_seconds() * 1000 for _, r in parts],
+        hoverinfo="text", hovertext=[_text(r) for _, r in parts],
+    )  # fmt: skip
+
+
+def _marks(result: Result, lines: list[Row]) -> list[go.Scatter]:
+    """Openings, days of energization with what comes, and the first load of each site."""
+    opened, online = (
+        [
+            (k, r)
+            for k, line in enumerate(lines)
+            for r in rows(line.steps[line.steps["step"] == step])
+        ]
+        for step in ("open", "online")
+    )
+    starts = dict(zip(result.periods, result.spans, strict=False))
+    begun = {site: starts[period][0] for site, (period, _) in first_power(result).items()
+             if period in starts}  # fmt: skip
+    heads = [(k, line.site) for k, line in enumerate(lines)
+             if line.text.startswith("<b>") and line.site in begun]  # fmt: skip
+    made = []
+    if opened:
+        made.append(_points("site opens", "star", INK, [(k, r.start, "", _text(r))
+                                                        for k, r in opened]))  # fmt: skip
+    if heads:
+        made.append(_points("first load", "circle", INK, [
+            (k, begun[s], "", f"{label(s)}: first load {day(begun[s])}") for k, s in heads
+        ]))  # fmt: skip
+    if online:
+        made.append(_points("energized", "diamond", PALETTE[3], [
+            (k, r.start, label(amount(r.amount, r.unit)), _text(r)) for k, r in online
+        ]))  # fmt: skip
+    return made
+
+
+def _points(
+    name: str, symbol: str, shade: str, points: list[tuple[int, pd.Timestamp, str, str]]
+) -> go.Scatter:
+    return go.Scatter(
+        x=[f"{when:%Y-%m-%d}" for _, when, _, _ in points], y=[k for k, *_ in points], name=name,
+        mode="markers+text", text=[text for _, _, text, _ in points], textfont={"size": 11},
+        textposition="middle right", marker={"symbol": symbol, "size": 10, "color": shade},
+        hoverinfo="text", hovertext=[said for *_, said in points], cliponaxis=False,
+    )  # fmt: skip
+
+
+def _text(step: Any) -> str:
+    """What the pointer is told of a step."""
+    variant = f", {label(step.variant)}" if step.variant else ""
+    until = f" to {day(step.end)}" if step.end > step.start else ""
+    return (
+        f"{label(step.site)}: {label(plain(step.item))}{variant}, {label(step.period)}<br>"
+        f"{label(step.step)}: {day(step.start)}{until}<br>{amount(step.amount, label(step.unit))}"
+    )

@@ -13,17 +13,35 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from optimizer.results.report import words
-from optimizer.results.report.capacity import capacity_chart, load_chart
-from optimizer.results.report.cost import cash_chart, convergence_chart, cost_chart, cost_rows
+from optimizer.results.report.capacity import (
+    capacity_chart,
+    capacity_words,
+    load_chart,
+    load_words,
+)
+from optimizer.results.report.cost import (
+    cash_chart,
+    cash_words,
+    convergence_chart,
+    cost_chart,
+    cost_rows,
+    cost_words,
+)
 from optimizer.results.report.dispatch import packed_dispatch
-from optimizer.results.report.folder import Result, read_result, rows
-from optimizer.results.report.gantt import gantt
+from optimizer.results.report.folder import Result, read_result
+from optimizer.results.report.gantt import OVERVIEW, gantt_views
+from optimizer.results.report.limits import limit_rows, limits_chart
 from optimizer.results.report.map import site_map
+from optimizer.results.report.marks import Marks, notes, sources, stamps
+from optimizer.results.report.sites import candidate_table, chosen_table
 
 POWER = ("technologies", "technology_costs", "site_technologies")
-BUILDS = ("campus_blocks", "technologies", "interconnections", "permits")
+GRID = ("interconnections", "interconnection_steps")
+BUILDS = ("campus_blocks", "technologies", "interconnections", "permits", "components", "supply")
 MONEY = (*POWER, "sites", "campus_blocks", "fuels", "tariffs", "interconnections", "permits")
-MOST_LIMITS = 400
+OPERATION = (*POWER, *GRID, "tariffs", "fuels", "sites", "workloads")
+FIRST_LIMITS = 15
+"""Rows of the table of limits that are shown unfolded."""
 
 
 @dataclass(frozen=True)
@@ -34,16 +52,18 @@ class Chart:
     ----------
     name : its id in the page
     title : heading
+    says : what is to be read from it, one sentence
     alt : what it shows, for those who do not see it
-    figure : plotly figure
-    note : whether its data are assumed or synthetic, blank if neither
+    figures : plotly figures by the name to choose them by, the first is shown
+    notes : stamps and texts on the nature of its data
     """
 
     name: str
     title: str
+    says: str
     alt: str
-    figure: go.Figure
-    note: str
+    figures: dict[str, go.Figure]
+    notes: list[tuple[str, str]]
 
 
 def write_report(folder: Path) -> Path:
@@ -63,32 +83,39 @@ def write_report(folder: Path) -> Path:
     return target
 
 
-def _charts(result: Result, marks: dict[str, dict[str, int]]) -> dict[str, Chart]:
+def _charts(result: Result, marks: dict[str, Marks]) -> dict[str, Chart]:
     """The charts that there are data for, by name."""
     opened = words.listing(result.opened) or "none"
-    plans: tuple[tuple[str, str, str, go.Figure | None, tuple[str, ...]], ...] = (
-        ("map", "Sites", f"Map of all candidate sites. Opened: {opened}.", site_map(result),
-         ("sites",)),
-        ("gantt", "What happens when", "Steps of each build on a calendar, grouped by site. "
-         "The table schedule holds the same dates.", gantt(result), BUILDS),
-        ("capacity", "Power standing", "Stacked bars of MW standing in each period by technology. "
-         "The table capacity holds the same figures.", capacity_chart(result),
-         (*POWER, "interconnections", "interconnection_steps")),
-        ("load", "Load placed and missing", "Stacked bars of IT load placed and missing in each "
-         "period. The table backlog holds the same figures.", load_chart(result),
-         ("campus_blocks", "compute")),
-        ("cost", "Cost by category and site", "Stacked bars of discounted cost; the table below "
-         "holds the same figures.", cost_chart(result), MONEY),
-        ("cash", "Cash flow by quarter", "Bars of payments by quarter and category, not "
-         "discounted. The table cashflow holds the same figures.", cash_chart(result), MONEY),
-        ("convergence", "How the plan was found", f"Cost of the best plan and the proven lower "
-         f"bound over time. {words.proof(result.summary)}", convergence_chart(result), ()),
+    views = gantt_views(result)
+    plans: tuple[tuple[str, str, str, str, Any, tuple[str, ...]], ...] = (
+        ("map", "Where", "", f"Map of all candidate sites. Opened: {opened}.", site_map(result),
+         ("sites", "regions")),
+        ("gantt", "What happens when", "Bars are steps, a diamond is the day a build is energized.",
+         f"Steps of builds on a calendar. {OVERVIEW}; the table schedule holds all dates.",
+         views, BUILDS),
+        ("capacity", "Power standing", capacity_words(result), "Stacked bars of MW standing in "
+         "each period by technology; the table capacity holds them.", capacity_chart(result),
+         (*POWER, *GRID)),
+        ("load", "Load by site, and backlog", load_words(result), "Stacked bars of IT load placed "
+         "at each site and waiting in each period; the tables placement and backlog hold them.",
+         load_chart(result), ("demand", "workloads", "campus_blocks", "compute")),
+        ("cost", "Cost by category and site", cost_words(result), "Stacked bars of discounted "
+         "cost; the table below holds them.", cost_chart(result), MONEY),
+        ("cash", "Cash flow by quarter", cash_words(result), "Bars of payments by quarter and "
+         "category; the table cashflow holds them.", cash_chart(result), MONEY),
+        ("limits", "What binds", f"{words.binding_limits(result)} Darker: more of the limit is in "
+         "use. A dot: it binds.", "Shares of limits in use by "
+         "period; the table below holds the largest.", limits_chart(result),
+         ("sites", "components", "supply", "policies")),
+        ("convergence", "How the plan was found", words.proof(result.summary), "Cost of the best "
+         "plan and the proven lower bound over seconds.", convergence_chart(result), ()),
     )  # fmt: skip
     return {
-        name: Chart(name, title, alt, figure, words.note(marks, used))
-        for name, title, alt, figure, used in plans
-        if figure is not None
-    }
+        name: Chart(name, title, says, f"{alt} {says}".strip(),
+                    made if isinstance(made, dict) else {title: made}, notes(marks, used))
+        for name, title, says, alt, made, used in plans
+        if made
+    }  # fmt: skip
 
 
 def _script_json(value: Any) -> Markup:
@@ -99,40 +126,22 @@ def _script_json(value: Any) -> Markup:
     )
 
 
-def _limit_rows(result: Result) -> tuple[list[dict[str, Any]], int]:
-    """Rows of the table of limits, binding first, and how many were left out."""
-    limits = result.tables["limits"].sort_values("binding", ascending=False, kind="stable")
-    shown = [
-        {
-            "limit": r.limit, "scope": r.scope, "when": r.period_or_year,
-            "used": words.amount(r.used), "limit_value": words.amount(r.limit_value),
-            "unit": r.unit, "binding": r.binding,
-            "share": words.percent(r.used / r.limit_value) if r.limit_value else "",
-        }
-        for r in rows(limits.head(MOST_LIMITS))
-    ]  # fmt: skip
-    return shown, max(0, len(limits) - MOST_LIMITS)
-
-
-def _site_rows(result: Result) -> list[list[str]]:
-    sites = result.tables["sites"].sort_values(["opened", "open_date"], ascending=[False, True])
-    placed = result.tables["placement"].groupby(["site", "period"])["it_mw"].sum()
-    most = placed.groupby(level="site").max().to_dict()
-    return [
-        [str(r.site), str(r.market), str(r.jurisdiction),
-         words.day(r.open_date) if r.opened else "not chosen",
-         words.amount(most.get(r.site, 0.0), "MW")]
-        for r in rows(sites)
-    ]  # fmt: skip
+def _figures_json(charts: dict[str, Chart]) -> Markup:
+    """All figures by chart and by the name to choose them by."""
+    parts = []
+    for chart in charts.values():
+        views = ",".join(f"{json.dumps(name)}:{made.to_json()}"
+                         for name, made in chart.figures.items())  # fmt: skip
+        parts.append(f'"{chart.name}":{{{views}}}')
+    return _script_json("{" + ",".join(parts) + "}")
 
 
 def _page(result: Result) -> str:
-    marks = words.stamps(result.inputs)
+    marks = stamps(result.inputs)
     charts = _charts(result, marks)
-    limits, limits_left = _limit_rows(result)
-    cost_head, cost_table = cost_rows(result)
-    sentences = words.decision(result)
+    limits = limit_rows(result)
     check = result.summary.get("verification")
+    dispatch = packed_dispatch(result)
     environment = Environment(
         loader=PackageLoader("optimizer.results.report"), autoescape=True,
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
@@ -140,22 +149,22 @@ def _page(result: Result) -> str:
     return environment.get_template("report.html.j2").render(
         case=str(result.summary.get("case_name") or "Plan"),
         ending=words.ending(result.summary),
-        sentences=sentences,
+        sentences=words.headline(result),
         failed=isinstance(check, dict) and check.get("passed") is False,
+        tiles=words.tiles(result),
         figures=words.key_figures(result),
         charts=charts,
-        figures_json=_script_json(
-            "{" + ",".join(f'"{c.name}":{c.figure.to_json()}' for c in charts.values()) + "}"
-        ),
-        dispatch=(dispatch := packed_dispatch(result)),
+        figures_json=_figures_json(charts),
+        dispatch=dispatch,
         dispatch_json=_script_json(dispatch),
-        dispatch_note=words.note(marks, (*POWER, "tariffs", "fuels", "sites")),
-        site_rows=_site_rows(result),
-        limits=limits,
-        limits_left=limits_left,
-        cost_head=cost_head,
-        cost_table=cost_table,
+        dispatch_notes=notes(marks, OPERATION),
+        chosen=chosen_table(result),
+        candidates=candidate_table(result),
+        first_limits=limits[:FIRST_LIMITS],
+        other_limits=limits[FIRST_LIMITS:],
+        costs=cost_rows(result),
         marks=marks,
+        sources=sources(result.inputs),
         run=_run_rows(result.summary),
         plotly_js=Markup(get_plotlyjs()),  # the library's own text
     )

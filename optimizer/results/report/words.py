@@ -11,13 +11,22 @@ from optimizer.results.report.folder import Result
 
 MISSING = "not stated"
 CATEGORY_WORDS = {
-    "delay": "delay of load", "unserved": "unserved energy", "vom": "variable operation",
-    "fom": "fixed operation", "energy": "grid energy", "export": "export (earned)",
+    "delay": "delay of load", "unserved": "unserved energy", "vom": "power variable upkeep",
+    "energy": "grid energy", "export": "export (earned)", "opening": "opening of sites",
+    "campus_capital": "campus capital", "campus_fom": "campus upkeep",
+    "generation_capital": "power capital", "generation_fom": "power fixed upkeep",
+    "risk": "orders before the permit", "interconnection": "grid connection",
 }  # fmt: skip
+LIMIT_WORDS = {"campus": "room for IT", "component slots": "equipment slots"}
+NEAR = 0.95
+"""Share of a limit from which it is named beside those that bind: units are whole."""
 
 
+STATUS_WORDS = {
+    "optimal": "proven within the asked gap", "feasible": "a full plan, above the asked gap",
+}  # fmt: skip
 STOP_WORDS = {
-    "gap": "the gap that was asked for is proven", "time_limit": "the time limit was reached",
+    "time_limit": "the time limit was reached",
     "interrupted": "the run was interrupted", "exhausted": "nothing was left to try",
 }  # fmt: skip
 
@@ -39,13 +48,18 @@ def significant(value: float, digits: int = 3) -> str:
 
 
 def money(usd: Any) -> str:
-    """US$ as M$ or B$ with three significant digits."""
+    """US$ as B$, M$ or k$ with three significant digits."""
     value = number(usd)
     if value is None:
         return MISSING
     sign, size = ("−" if value < 0 else ""), abs(value)
-    unit, scale = ("B$", 1e9) if size >= 999.5e6 else ("M$", 1e6)
-    return f"{sign}{significant(size / scale)} {unit}"
+    if size >= 999.5e6:
+        return f"{sign}{significant(size / 1e9)} B$"
+    if size >= 999.5e3 or size == 0:
+        return f"{sign}{significant(size / 1e6)} M$"
+    if size >= 999.5:
+        return f"{sign}{significant(size / 1e3)} k$"
+    return f"{sign}{size:,.0f} $"
 
 
 def amount(value: Any, unit: str = "") -> str:
@@ -53,8 +67,22 @@ def amount(value: Any, unit: str = "") -> str:
     found = number(value)
     if found is None:
         return MISSING
-    shown = f"{found:,.0f}" if abs(found) >= 1000 else significant(found)
+    whole = abs(found) >= 1000 or found == round(found)
+    shown = f"{found:,.0f}" if whole else significant(found)
     return f"{shown} {unit}".strip()
+
+
+def millions(value: Any, unit: str, unit_of_million: str) -> str:
+    """A figure that may be large: 36.6 Mt rather than 36,634,881 t."""
+    found = number(value)
+    if found is not None and abs(found) >= 1e6:
+        return f"{significant(found / 1e6)} {unit_of_million}"
+    return amount(value, unit)
+
+
+def plain(name: str) -> str:
+    """A name of the inputs as words."""
+    return name.replace("_", " ")
 
 
 def percent(share: Any) -> str:
@@ -67,6 +95,12 @@ def day(value: Any) -> str:
     """A date as 1 Mar 2027."""
     stamp = pd.to_datetime(value, errors="coerce") if value else pd.NaT
     return "" if pd.isna(stamp) else f"{stamp.day} {stamp.strftime('%b %Y')}"
+
+
+def month(value: Any) -> str:
+    """A date as Mar 2027, with its day if it is not the first."""
+    said = day(value)
+    return said.removeprefix("1 ") if said.startswith("1 ") else said
 
 
 def listing(items: list[str], most: int = 12) -> str:
@@ -91,57 +125,114 @@ def delay_cost(result: Result) -> float | None:
     return None if costs.empty else float(costs.loc[costs["category"] == "delay", "usd"].sum())
 
 
-def first_power(result: Result) -> list[str]:
-    """Per site, what serves its load first, and from when."""
+def first_power(result: Result) -> dict[str, tuple[str, list[str]]]:
+    """Per site that serves load: its first period, and the power that then stands."""
     periods = {name: k for k, name in enumerate(result.periods)}
-    capacity, grid, load = (
-        result.tables[name] for name in ("capacity", "interconnection", "placement")
-    )
-    said = []
+    load = result.tables["placement"]
+    found = {}
     for site in result.opened:
         served = load[(load["site"] == site) & (load["it_mw"] > 0)]["period"]
         served_at = [periods[p] for p in served if p in periods]
-        if not served_at:
-            continue
-        first = result.periods[min(served_at)]
-        stands = capacity[(capacity["site"] == site) & (capacity["period"] == first)]
-        power = stands.groupby("technology")["standing_mw"].sum()
-        parts = [f"{name} ({amount(mw, 'MW')})" for name, mw in power.items() if mw > 0]
-        joined = grid[(grid["site"] == site) & (grid["period"] == first)]
-        connected = float((joined["firm_mw"] + joined["flexible_mw"]).sum())
-        if connected > 0:
-            parts.append(f"grid ({amount(connected, 'MW')})")
-        said.append(f"{site} is first powered in {first} by {listing(parts) or 'nothing listed'}.")
+        if served_at:
+            first = result.periods[min(served_at)]
+            found[site] = (first, power_at(result, site, first))
+    return found
+
+
+def power_at(result: Result, site: str, period: str) -> list[str]:
+    """What power stands at a site in a period, most first: technology (MW)."""
+    capacity, grid = result.tables["capacity"], result.tables["interconnection"]
+    stands = capacity[(capacity["site"] == site) & (capacity["period"] == period)]
+    power = stands.groupby("technology")["standing_mw"].sum().to_dict()
+    joined = grid[(grid["site"] == site) & (grid["period"] == period)]
+    power["grid"] = float((joined["firm_mw"] + joined["flexible_mw"]).sum())
+    known = sorted(power.items(), key=lambda item: -item[1])
+    return [f"{plain(str(name))} ({amount(float(mw), 'MW')})" for name, mw in known if mw >= 0.05]
+
+
+def openings(result: Result) -> list[str]:
+    """Which sites open when, and which stay closed."""
+    sites = result.tables["sites"].set_index("site")
+    if not result.opened:
+        return ["No site opens."]
+    dated = [f"{s} ({month(sites.at[s, 'open_date']) or 'no date'})" for s in result.opened]
+    verb = "site opens" if len(dated) == 1 else "sites open"
+    said = [f"{len(dated)} of {len(sites)} candidate {verb}: {listing(dated)}."]
+    closed = [str(s) for s in sites.index if s not in result.opened]
+    return [*said, f"Not chosen: {listing(closed)}."] if closed else said
+
+
+def dates(result: Result) -> str:
+    """When load first runs, where and on what, and when all demand is met."""
+    summary = result.summary
+    first, full = month(summary.get("first_power_date")), month(summary.get("full_power_date"))
+    said = f"First load runs from {first}" if first else "No date of first power is stated"
+    begun = first_power(result)
+    if first and begun:
+        order = {name: k for k, name in enumerate(result.periods)}
+        earliest = min((period for period, _ in begun.values()), key=order.__getitem__)
+        where = [f"{site} on {listing(power) or 'no power listed'}"
+                 for site, (period, power) in begun.items() if period == earliest]  # fmt: skip
+        said += f": {listing(where, 6)}"
+    said += "."
+    if full:
+        return f"{said} All demand is met from {full} on."
+    if "full_power_date" in summary:
+        return f"{said} Demand is not fully met within the plan."
     return said
 
 
-def openings(result: Result) -> str:
-    """Which sites open when."""
-    sites = result.tables["sites"].set_index("site")
-    if not result.opened:
-        return "No site opens."
-    dated = [f"{s} ({day(sites.at[s, 'open_date']) or 'no date'})" for s in result.opened]
-    verb = "site opens" if len(dated) == 1 else "sites open"
-    return f"{len(dated)} of {len(sites)} candidate {verb}: {listing(dated)}."
+def price_of_delay(result: Result) -> list[str]:
+    """What the plan costs, what delay costs of it, and how much of that no plan can avoid."""
+    summary = result.summary
+    waits, priced = number(summary.get("delay_mw_months")), delay_cost(result)
+    said = f"The plan costs {money(summary.get('total_cost'))} (discounted)"
+    if waits is None:
+        return [said + "."]
+    if waits <= 0:
+        return [said + "; no load waits."]
+    said += f", of which delay {money(priced)}: load waits {amount(waits, 'MW-months')}"
+    if priced:
+        said += f" at {money(priced / waits)} each"
+    unavoidable = number(summary.get("unavoidable_delay_usd"))
+    if unavoidable and priced:
+        said += f"; {money(min(unavoidable, priced))} of delay no plan can avoid"
+    return [said + "."]
 
 
 def binding_limits(result: Result) -> str:
-    """Which limits bind, folded by limit and scope."""
+    """Which limits bind and which nearly do, folded by limit."""
     limits = result.tables["limits"]
     if limits.empty:
         return "No limits were stated."
-    binding = limits[limits["binding"]]
-    if binding.empty:
-        return "No stated limit binds."
-    names = [f"{name} ({scope})" for name, scope in dict.fromkeys(
-        zip(binding["limit"], binding["scope"], strict=True))]  # fmt: skip
-    return f"Limits that bind: {listing(names)}."
+    # A limit of nothing, of which nothing is used, is a date before supply begins.
+    real = limits[limits["limit_value"] > 0]
+    binding = real["binding"]
+    near = ~binding & (real["used"] >= NEAR * real["limit_value"])
+    bound = set(zip(real.loc[binding, "limit"], real.loc[binding, "scope"], strict=True))
+    said = "No stated limit binds."
+    if bound:
+        said = f"Limits that bind: {_folded(real[binding])}."
+    apart = [pair not in bound for pair in zip(real["limit"], real["scope"], strict=True)]
+    close = real[near & pd.Series(apart, index=real.index, dtype=bool)]
+    return said if close.empty else f"{said} Nearly: {_folded(close)}."
+
+
+def _folded(limits: pd.DataFrame) -> str:
+    """Limits with their scopes: gas supply (Abilene and Pecos)."""
+    names = [
+        f"{LIMIT_WORDS.get(str(name), name)} ({listing(list(dict.fromkeys(rows['scope'])), 8)})"
+        for name, rows in limits.groupby("limit", sort=False)
+    ]
+    return listing(names)
 
 
 def ending(summary: dict[str, Any]) -> str:
     """How good the plan is and why the run ended."""
-    status = str(summary.get("status") or "not stated").replace("_", " ")
+    status = plain(str(summary.get("status") or "not stated"))
+    status = STATUS_WORDS.get(status, status)
     reason = str(summary.get("stop_reason") or "")
+    reason = "" if reason == "gap" else reason
     return f"Status: {status}" + (f" ({STOP_WORDS.get(reason, reason)})" if reason else "")
 
 
@@ -169,69 +260,50 @@ def proof(summary: dict[str, Any]) -> str:
     return said + "."
 
 
-def decision(result: Result) -> list[str]:
-    """The decision in plain words, one sentence a line."""
+def headline(result: Result) -> list[str]:
+    """The decision in plain words, one sentence a line, without the power of each site."""
     summary = result.summary
-    first, full = day(summary.get("first_power_date")), day(summary.get("full_power_date"))
-    delay = number(summary.get("delay_mw_months"))
-    dates = f"First load runs on {first}." if first else "No date of first power is stated."
-    if full:
-        dates += f" All demand is met from {full} on."
-    elif "full_power_date" in summary:
-        dates += " Demand is not fully met within the plan."
-    sentences = [openings(result), *first_power(result), dates]
-    sentences.append(f"The plan costs {money(summary.get('total_cost'))} (discounted).")
-    if delay is not None:
-        sentences.append(
-            f"Load waits {amount(delay, 'MW-months')}, which is priced at "
-            f"{money(delay_cost(result))} of that cost."
-        )
-    return [*sentences, proof(summary), binding_limits(result), checked(summary)]
+    return [*openings(result), dates(result), *price_of_delay(result), proof(summary),
+            binding_limits(result), checked(summary)]  # fmt: skip
+
+
+def decision(result: Result) -> list[str]:
+    """The decision in plain words, with the first power of each site."""
+    begun = [f"{site} is first powered in {period} by {listing(power) or 'nothing listed'}."
+             for site, (period, power) in first_power(result).items()]  # fmt: skip
+    said = headline(result)
+    at = 1 + said.index(dates(result))
+    return [*said[:at], *begun, *said[at:]]
+
+
+def tiles(result: Result) -> list[tuple[str, str]]:
+    """Name and value of the few figures on the first screen."""
+    s = result.summary
+    check = s.get("verification")
+    passed = check.get("passed") if isinstance(check, dict) else None
+    shown = [
+        ("Total cost", money(s.get("total_cost"))),
+        ("Of which delay", money(delay_cost(result))),
+        ("First load", month(s.get("first_power_date")) or "never"),
+        ("All demand met", month(s.get("full_power_date")) or "not in the plan"),
+        ("Proven gap", percent(s.get("gap"))),
+        ("Independent check", "not run" if passed is None else "passed" if passed else "FAILED"),
+    ]
+    return [(name, value) for name, value in shown if value != MISSING]
 
 
 def key_figures(result: Result) -> list[tuple[str, str]]:
-    """Name and value of the figures below the decision."""
+    """Name and value of further figures of the whole plan."""
     s = result.summary
     figures = [
-        ("Total cost, discounted", money(s.get("total_cost"))),
-        ("Lower bound", money(s.get("bound"))),
-        ("Proven gap", percent(s.get("gap"))),
-        ("Sites opened", f"{len(result.opened)} of {len(result.tables['sites'])}"),
-        ("First power", day(s.get("first_power_date")) or "none"),
-        ("Full power", day(s.get("full_power_date")) or "not in the plan"),
+        ("Lower bound of the cost", money(s.get("bound"))),
         ("Delay", amount(s.get("delay_mw_months"), "MW-months")),
-        ("Cost of delay", money(delay_cost(result))),
+        ("Sites opened", f"{len(result.opened)} of {len(result.tables['sites'])}"),
         ("Unserved energy", amount(s.get("unserved_mwh"), "MWh")),
-        ("CO2, all", amount(s.get("co2_t"), "t")),
-        ("CO2, on site", amount(s.get("co2_onsite_t"), "t")),
+        ("CO2, all", millions(s.get("co2_t"), "t", "Mt")),
+        ("CO2, on site", millions(s.get("co2_onsite_t"), "t", "Mt")),
         ("Carbon-free share", percent(s.get("cfe_share"))),
-        ("Water", amount(s.get("water_m3"), "m³")),
+        ("Water", millions(s.get("water_m3"), "m³", "million m³")),
         ("Land", amount(s.get("land_km2"), "km²")),
     ]
     return [(name, value) for name, value in figures if value != MISSING]
-
-
-def stamps(inputs: dict[str, pd.DataFrame]) -> dict[str, dict[str, int]]:
-    """How many rows of each input table are marked as assumption or synthetic."""
-    found: dict[str, dict[str, int]] = {}
-    for name, table in inputs.items():
-        if "source" not in table:
-            continue
-        source = table["source"].astype(str).str.lower()
-        counts = {
-            "assumed": int(source.str.contains("assum").sum()),
-            "synthetic": int(source.str.contains("synthetic").sum()),
-        }
-        if any(counts.values()):
-            found[name] = counts | {"rows": len(table)}
-    return found
-
-
-def note(marks: dict[str, dict[str, int]], used: tuple[str, ...]) -> str:
-    """Small note under a chart on the nature of its data, blank if nothing is to be said."""
-    parts = []
-    for kind in ("assumed", "synthetic"):
-        names = [name for name in used if marks.get(name, {}).get(kind)]
-        if names:
-            parts.append(f"{kind}: rows of {listing(names)}")
-    return "; ".join(parts)
