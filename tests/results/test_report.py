@@ -51,7 +51,7 @@ def test_first_screen_states_the_decision(page: str) -> None:
         "2 of 3 candidate sites open: Abilene (Jul 2027) and Cheyenne (Oct 2027).",
         "Not chosen: Memphis.",
         "First load runs from Jul 2027: Abilene on gas turbine (150 MW), solar (80 MW) "
-        "and battery (40 MW). All demand is met from Oct 2027 on.",
+        "and battery (40 MW). All demand is met from Oct 2027.",
         "of which delay 150 M$: load waits 1,500 MW-months at 100 k$ each; 120 M$ of delay no "
         "plan can avoid.",
         "No plan can be cheaper by more than 0.70 %",

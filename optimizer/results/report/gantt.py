@@ -81,7 +81,7 @@ def _figure(result: Result, lines: list[Row], last: pd.Timestamp, first: pd.Time
             traces.append(_bars(step, shade, parts))
     traces += _marks(result, lines)
     made = figure(traces, "", height=110 + 24 * len(lines), barmode="overlay")
-    room = (last - first) * 0.2  # for the texts right of the last marks
+    room = (last - first) * 0.25  # for the texts right of the last marks
     made.update_xaxes(type="date", side="top", tickformat="%Y", dtick="M12",
                       range=[f"{first:%Y-%m-%d}", f"{last + room:%Y-%m-%d}"])  # fmt: skip
     made.update_yaxes(

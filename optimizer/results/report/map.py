@@ -147,7 +147,11 @@ def site_map(result: Result) -> go.Figure | None:
     x, y = _borders()
     traces = [go.Scatter(x=x, y=y, mode="lines", line={"color": GREY, "width": 0.8},
                          hoverinfo="skip", showlegend=False)]  # fmt: skip
-    inside = [s for s in STATES if across[0] < s[1] < across[1] and up[0] < s[2] < up[1]]
+    inside = [
+        s
+        for s in STATES
+        if across[0] + 0.5 < s[1] < across[1] - 0.5 and up[0] + 0.5 < s[2] < up[1] - 0.5
+    ]
     traces.append(go.Scatter(
         x=[s[1] for s in inside], y=[s[2] for s in inside], text=[s[0] for s in inside],
         mode="text", textfont={"size": 17, "color": "#c3cad1"}, hoverinfo="skip", showlegend=False,

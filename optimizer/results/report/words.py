@@ -176,7 +176,7 @@ def dates(result: Result) -> str:
         said += f": {listing(where, 6)}"
     said += "."
     if full:
-        return f"{said} All demand is met from {full} on."
+        return f"{said} All demand is met from {full}."
     if "full_power_date" in summary:
         return f"{said} Demand is not fully met within the plan."
     return said
