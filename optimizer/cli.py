@@ -143,15 +143,37 @@ def _tell(outcome: Outcome, folder: Path) -> None:
 
 
 @app.command()
-def check(case: CaseArgument, sets: SetOption = None) -> None:
-    """Read and check only; lists every problem."""
-    from optimizer.reading.inputs import read_inputs
+def check(
+    case: CaseArgument,
+    sets: SetOption = None,
+    mark: Annotated[
+        Path | None,
+        typer.Option(help="Write a workbook of the case with the cells marked", show_default=False),
+    ] = None,
+    quiet: Annotated[bool, typer.Option(help="Only problems, not what the case implies")] = False,
+) -> None:
+    """Read and check only; lists every problem, and what the case implies."""
+    from optimizer.preparing import implied
+    from optimizer.reading.inputs import read_case, with_cells
+    from optimizer.reading.mark import write_marked
+    from optimizer.reading.plausibility import old_values
 
-    inputs, problems = read_inputs(case, sets or [])
+    reading = read_case(case, sets or [])
+    inputs, problems = reading.inputs, reading.problems
+    if inputs is not None:
+        problems.extend(with_cells(old_values(inputs, datetime.now().date()), reading.raw))
+    found = None if inputs is None else implied.implied(inputs)
     if len(problems):
         print(problems.report(str(case)))
+    if mark is not None:
+        if mark.resolve() == case.resolve():
+            raise UsageError(f"{mark} is the case itself. Choose another path for the marked copy.")
+        write_marked(mark, reading, problems, found.frames() if found else None)
+        print(f"{mark}: a copy with {len(problems)} problems marked")
     if inputs is None:
         raise typer.Exit(int(ExitCode.INPUT))
+    if found is not None and not quiet:
+        print(implied.report(found) + "\n")
     print(f"{case}: no errors, {len(problems.warnings)} warnings")
 
 

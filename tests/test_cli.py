@@ -119,3 +119,16 @@ def test_template_is_a_case_that_checks(tmp_path: Path) -> None:
     assert call("template").returncode == 2
     assert call("template", "/proc/case.xlsx").returncode == 8
     assert call("template", tmp_path / "b.xlsx", "--from", tmp_path / "nowhere").returncode == 3
+
+
+def test_check_marks_and_tells_what_is_implied(small: Path, tmp_path: Path) -> None:
+    done = call("check", small, "--set", "sites.land_km2[site0]=5O", "--mark", tmp_path / "m.xlsx")
+    assert done.returncode == 3
+    assert (tmp_path / "m.xlsx").exists()
+    done = call("check", small, "--mark", tmp_path / "m.xlsx")
+    assert done.returncode == 0
+    assert "Earliest power" in done.stdout
+    assert "most that could be online" in done.stdout
+    assert "Earliest power" not in call("check", small, "--quiet").stdout
+    assert call("check", tmp_path / "m.xlsx", "--mark", tmp_path / "m.xlsx").returncode == 2
+    assert call("check", small, "--mark", "/proc/m.xlsx").returncode == 8

@@ -15,6 +15,7 @@ import pandas as pd
 
 from optimizer.errors import Problems
 from optimizer.reading.inputs import Inputs
+from optimizer.reading.plausibility import values_are_plausible
 from optimizer.tables import BY_NAME, SETTINGS_KEYS, TABLES
 
 Check = Callable[[Inputs, Problems], None]
@@ -382,4 +383,5 @@ CHECKS: tuple[Check, ...] = (
     component_users_exist,
     policies_are_clear,
     demand_is_covered,
+    values_are_plausible,
 )

@@ -194,7 +194,7 @@ class _Writer:
                 self._mark_missing(sheet, table, k, first, last)
         for k, name in enumerate(extra, start=len(table.columns)):
             sheet.write_string(0, k, name, self.head)
-        sheet.set_column(len(table.columns) + len(extra), 16_383, None, self.free)
+        self._unlock_beside(sheet, len(table.columns) + len(extra))
         for r, row in enumerate(rows, start=first):
             for k, column in enumerate(table.columns):
                 write_cell(sheet, r, k, row.get(column.name), column,
@@ -205,6 +205,12 @@ class _Writer:
         if table.name == "settings":
             self._settings(sheet, rows, first)
         sheet.protect("", ALLOWED_WHILE_PROTECTED)
+
+    def _unlock_beside(self, sheet: Any, first: int) -> None:
+        """Unlock all further columns: Excel deletes no row that has a locked cell."""
+        widest = sheet.dim_colmax
+        sheet.set_column(first, 16_383, None, self.free)
+        sheet.dim_colmax = widest  # else the writer walks through 16,384 columns of every row
 
     def _settings(self, sheet: Any, rows: Sequence[Row], first: int) -> None:
         """Values of the keys: formats, allowed values and notes of their own."""
@@ -351,7 +357,9 @@ def write_cell(sheet: Any, row: int, k: int, value: Any, column: Column, shape: 
         if number is not None:
             sheet.write_number(row, k, number, shape)
             return
-    elif column.kind == "any" and isinstance(value, (int, float)) and not isinstance(value, bool):
+    elif (
+        column.kind == "any" and isinstance(value, (int, float)) and parse_number(value) is not None
+    ):
         sheet.write_number(row, k, value, shape)
         return
     sheet.write_string(row, k, to_text(value), shape)
