@@ -137,6 +137,7 @@ class _Reckoning:
         for row in sorted(tables["interconnection_steps"], key=lambda r: r["from_date"]):
             self.steps[row["site"], row["offer"]].append(row)
         self.tables = tables
+        self.dates: dict[int, pd.Timestamp] = {}
         self.means: dict[tuple[str, int], float] = {}
         self.limited = {
             r["fuel"] for r in tables["fuels"] if r["counts_against_gas_limit"]
@@ -241,6 +242,11 @@ class _Reckoning:
         ]  # fmt: skip
         return self._earliest(site, row["offer"], "grid", month, fits, step, chain)
 
+    def _date(self, month: int) -> pd.Timestamp:
+        if month not in self.dates:
+            self.dates[month] = self.start + pd.DateOffset(months=month)
+        return self.dates[month]
+
     def _earliest(
         self,
         site: Row,
@@ -253,7 +259,7 @@ class _Reckoning:
     ) -> Earliest:
         first = fits[0] if fits else None
         return Earliest(
-            site["site"], source, kind, month, self.start + pd.DateOffset(months=month),
+            site["site"], source, kind, month, self._date(month),
             first.name if first else "", first.index if first else -1,
             first.start if first else pd.NaT,
             float(first.month - month) if first else math.nan, step, chain,

@@ -1,0 +1,77 @@
+"""Each check blames the right cell of a workbook."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.reading.books import read_book
+from tests.support import Rows, add_grid, base
+
+
+def full() -> Rows:
+    """A case with an offer, a permit and a component, without problems."""
+    rows = base(sites=2)
+    add_grid(rows, 10, 5, permit_kind="substation")
+    rows["interconnection_steps"].append(
+        {"site": "site0", "offer": "grid", "from_date": "2027-02-01", "firm_mw": 20,
+         "flexible_mw": 5}
+    )  # fmt: skip
+    rows["permits"] = [{"jurisdiction": "TX", "permit_kind": "substation", "months": 1}]
+    rows["components"] = [{"component": "transformer", "unit": "MVA"}]
+    rows["supply"] = [{"component": "transformer", "date": "2027-01-01", "amount": 10}]
+    rows["component_use"] = [{"component": "transformer", "user_kind": "campus_block",
+                              "user": "hall", "per_mw": 0.1}]  # fmt: skip
+    rows["policies"] = [{"policy": "cap", "kind": "co2_cap", "value": 1e6, "year": 2027}]
+    for row in rows["sites"]:
+        row["gas_hub"] = "waha"
+    return rows
+
+
+def put(table: str, row: int, **values: object) -> Callable[[Rows], None]:
+    """A change of some cells."""
+    return lambda rows: rows[table][row].update(values)
+
+
+MISTAKES: list[tuple[Callable[[Rows], None], str, str, str]] = [
+    (put("demand", 1, region="nort"), "unknown-reference", "demand", "B3"),
+    (put("demand", 1, period="p0"), "duplicate-row", "demand", "A3"),
+    (put("periods", 1, start="2027-03-01"), "period-gap", "periods", "B3"),
+    (put("workloads", 0, delay_price_usd_per_mw_month=None, load_factor=1.0),
+     "no-delay-price", "workloads", "B2"),
+    (put("tariffs", 0, market="SPP"), "wrong-market", "sites", "I2"),
+    (put("technologies", 0, duration_h=4), "ignored-value", "technologies", "K2"),
+    (put("technologies", 0, fuel=None), "no-fuel", "technologies", "F2"),
+    (put("technologies", 0, order_at_risk="yes", refusal_probability=None),
+     "no-refusal-probability", "technologies", "L2"),
+    (put("technologies", 0, construction_months=2, construction_months_low=3),
+     "months-order", "technologies", "I2"),
+    (put("fuels", 0, hub="katy"), "no-fuel-price", "site_technologies", "B2"),
+    (put("site_technologies", 0, site="site9"), "unknown-reference", "site_technologies", "A2"),
+    (put("interconnections", 1, permit_kind="substatoin"), "unknown-permit", "interconnections", "C3"),
+    (put("interconnection_steps", 2, firm_mw=9), "staircase-falls", "interconnection_steps", "D4"),
+    (put("interconnection_steps", 1, offer="gird"), "no-steps", "interconnections", "B3"),
+    (put("component_use", 0, user="hal"), "unknown-reference", "component_use", "C2"),
+    (put("policies", 0, year=2031), "year-outside", "policies", "D2"),
+    (put("settings", 1, key="case_nam"), "unknown-setting", "settings", "A3"),
+    (put("settings", 0, value="soon"), "not-a-date", "settings", "B2"),
+]  # fmt: skip
+
+
+def test_the_case_without_mistakes(tmp_path: Path) -> None:
+    inputs, problems = read_book(tmp_path, rows=full())
+    assert inputs is not None
+    assert not len(problems), problems.report()
+
+
+@pytest.mark.parametrize(("mistake", "code", "table", "cell"), MISTAKES)
+def test_cell_is_blamed(
+    tmp_path: Path, mistake: Callable[[Rows], None], code: str, table: str, cell: str
+) -> None:
+    rows = full()
+    mistake(rows)
+    _, problems = read_book(tmp_path, rows=rows)
+    assert (code, table, cell) in {(p.code, p.table, p.cell) for p in problems}, problems.report()
+    assert all(p.expected for p in problems)
