@@ -17,8 +17,8 @@ import defusedxml.ElementTree
 from optimizer.errors import Problems
 
 MAX_UNPACKED = 400_000_000
-MAX_CELLS = 5_000_000
-MAX_ELEMENTS = 30_000_000
+MAX_CELLS = 2_000_000
+MAX_ELEMENTS = 10_000_000
 MAX_AREA = 10_000_000
 MAX_ROW, MAX_COLUMN = 200_000, 500
 MOST_NAMED = 1_000
@@ -112,9 +112,14 @@ def scan_workbook(path: Path, problems: Problems) -> list[SheetScan] | None:
     return None
 
 
+def _too_many_cells(where: str) -> _RefusedError:
+    return _RefusedError("too-many-cells", where, "", f"at most {MAX_CELLS:,} cells",
+                         "Split the table, or delete cells far away from it.")  # fmt: skip
+
+
 def _guard_archive(archive: zipfile.ZipFile, name: str) -> None:
-    """Real unpacked size (what the archive states may be a lie), macros, entities."""
-    left = MAX_UNPACKED
+    """Real unpacked size (what the archive states may be a lie), macros, entities, cells."""
+    left, cells = MAX_UNPACKED, 0
     for entry in archive.infolist():
         lowered = entry.filename.lower()
         if "vbaproject" in lowered or "/macrosheets/" in lowered:
@@ -134,6 +139,9 @@ def _guard_archive(archive: zipfile.ZipFile, name: str) -> None:
                 if is_markup and b"<!ENTITY" in tail + chunk:
                     raise _RefusedError("hostile-file", name, "XML entities",
                                         "plain spreadsheet XML", "Save it again.")  # fmt: skip
+                cells += chunk.count(b"<c>") + chunk.count(b"<c ") if is_markup else 0
+                if cells > MAX_CELLS:  # counted as text first: parsing them takes a minute
+                    raise _too_many_cells(name)
                 tail = chunk[-16:]
 
 
@@ -146,8 +154,7 @@ def _scan_sheets(archive: zipfile.ZipFile) -> list[SheetScan]:
             with archive.open(file) as stream:
                 area += _scan_sheet(stream, scan)
             if area > MAX_AREA:
-                raise _RefusedError("too-many-cells", name, "", f"at most {MAX_AREA:,} cells",
-                                    "Split the sheet, or delete cells far away from it.")  # fmt: skip
+                raise _too_many_cells(name)
             scans.append(scan)
     return scans
 
@@ -184,8 +191,7 @@ def _scan_sheet(stream: Any, scan: SheetScan) -> int:
         if event == "start":
             elements += 1
             if elements > MAX_ELEMENTS:
-                raise _RefusedError("too-many-cells", scan.name, "",
-                                    f"at most {MAX_CELLS:,} cells", "Split the sheet.")  # fmt: skip
+                raise _too_many_cells(scan.name)
             if tag == "sheetData":
                 rows = element
             elif tag == "row":
@@ -207,8 +213,7 @@ def _scan_sheet(stream: Any, scan: SheetScan) -> int:
                 last_row, last_column = max(last_row, at_row), max(last_column, at_column)
                 _look_at(element, address, scan)
             if cells > MAX_CELLS:
-                raise _RefusedError("too-many-cells", scan.name, "",
-                                    f"at most {MAX_CELLS:,} cells", "Split the sheet.")  # fmt: skip
+                raise _too_many_cells(scan.name)
         elif tag == "row" and rows is not None:
             rows.clear()  # else every row stays in memory until the end
         elif tag == "mergeCell":

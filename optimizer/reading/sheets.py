@@ -179,6 +179,9 @@ class _Writer:
         extra = sorted({n for r in rows for n in r if n == "note"} - set(table.column_names))
         sheet.freeze_panes(first, len(table.key) if len(table.columns) > 6 else 0)
         sheet.set_row(0, 30)
+        sheet.set_landscape()
+        sheet.fit_to_pages(1, 0)
+        sheet.repeat_rows(0, first - 1)
         sheet.set_tab_color("#E8A33D" if table.required else "#7BA7CC")
         for k, column in enumerate(table.columns):
             must = (column.required and column.default is None) or bool(column.required_for)
@@ -301,7 +304,7 @@ class _Writer:
         link = self.book.add_format({"font_color": "#1F5FA8", "underline": 1, "valign": "top"})
         big = self.book.add_format({"bold": True, "font_size": 16})
         sheet.hide_gridlines(2)
-        for k, width in enumerate((22, 12, 44, 58, 34)):
+        for k, width in enumerate((24, 8, 62, 72, 64)):
             sheet.set_column(k, k, width)
         sheet.write_string(0, 0, title, big)
         for r, step in enumerate(STEPS, start=2):

@@ -281,6 +281,11 @@ def test_area_is_bounded(tmp_path: Path) -> None:
     assert (found.code, found.table) == ("too-many-cells", "sites")
 
 
+def test_number_of_cells_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "MAX_CELLS", 30)
+    assert only(read_book(tmp_path)[1]).code == "too-many-cells"
+
+
 def test_bomb_whose_directory_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard, "MAX_UNPACKED", 20_000_000)
     path = write_book(tmp_path / "case.xlsx", base())
