@@ -13,7 +13,7 @@ import python_calamine
 from optimizer.errors import Problems
 from optimizer.reading.cells import is_blank, to_text
 from optimizer.reading.guard import SheetScan, is_read, position, scan_workbook
-from optimizer.reading.layout import RawTable, lay_out
+from optimizer.reading.layout import RawTable, lay_out, table_name
 from optimizer.tables import BY_NAME
 
 MAX_CSV_BYTES = 200_000_000
@@ -50,8 +50,6 @@ def read_workbook(path: Path, problems: Problems) -> tuple[list[RawTable], Grids
 
 
 def _is_wanted(scan: SheetScan, grid: list[list[Any]], problems: Problems) -> bool:
-    from optimizer.reading.layout import table_name
-
     is_known = table_name(scan.name) in BY_NAME
     if scan.is_hidden:
         problems.add("hidden-sheet", scan.name, expected="sheets in sight", is_warning=True,

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from optimizer.errors import InputError, MachineError, UsageError
+from optimizer.errors import InputError, MachineError, Problems, UsageError
 from optimizer.reading.cells import is_blank, to_text
 from optimizer.reading.inputs import Reading, read_case
+from optimizer.reading.profiles import read_profiles
 from optimizer.reading.sheets import Row, has_units, note, units_row, write_workbook
 from optimizer.reading.writing import cell_text
 from optimizer.tables import SETTINGS_KEYS, TABLES, Table
@@ -113,9 +114,6 @@ def _check_targets(
 
 
 def _same(folder: Path, series: Mapping[str, np.ndarray]) -> bool:
-    from optimizer.errors import Problems
-    from optimizer.reading.profiles import read_profiles
-
     found = read_profiles(folder, 2012, Problems())
     return all(n in found and np.array_equal(found[n], values) for n, values in series.items())
 
