@@ -28,7 +28,7 @@ class CutPool:
     operating cost is left out in adequacy cuts.
     """
 
-    def __init__(self, arrays: PlanningArrays) -> None:
+    def __init__(self, arrays: PlanningArrays, loads: np.ndarray) -> None:
         self.count_columns = arrays.count
         self.sites = list(arrays.link)
         periods = len(next(iter(arrays.operating.values())))
@@ -43,6 +43,9 @@ class CutPool:
                 self._number[name, p] = b
                 self._links[b, : len(arrays.link[name])] = arrays.link[name][:, p]
                 self._operating[b] = arrays.operating[name][p]
+        is_load = np.zeros(arrays.count + 1, dtype=bool)
+        is_load[loads] = True
+        self._loads = is_load[self._links]
         self._width = width
         self._block = np.empty(0, dtype=int)
         self._coefficients = np.empty((0, width))
@@ -77,12 +80,32 @@ class CutPool:
         links = self._links[self._number[site, period], : len(coefficients)]
         return float(coefficients @ x[links])
 
-    def slack(self, x: np.ndarray, which: np.ndarray | None = None) -> np.ndarray:
-        """Operating cost less each cut's value at x; negative where a cut is violated [k$]."""
+    @property
+    def blocks(self) -> int:
+        """Number of blocks."""
+        return len(self._operating)
+
+    def number(self, site: str, period: int) -> int:
+        """Position of a block in arrays over blocks."""
+        return self._number[site, period]
+
+    def _rows(self, which: np.ndarray, margin: np.ndarray | None) -> np.ndarray:
+        """Coefficients of cuts; adequacy for loads larger by a margin (one share a block)."""
+        rows = self._coefficients[which]
+        if margin is not None:
+            block = self._block[which]
+            larger = (self._costs[which] == 0)[:, None] & self._loads[block]
+            rows = np.where(larger, (1.0 + margin[block])[:, None] * rows, rows)
+        return rows
+
+    def slack(
+        self, x: np.ndarray, which: np.ndarray | None = None, margin: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Operating cost less each cut's value at x; negative where a cut is violated [k$, MW]."""
         self._flush()
-        block, rows, costs = self._block, self._coefficients, self._costs
-        if which is not None:
-            block, rows, costs = block[which], rows[which], costs[which]
+        if which is None:
+            which = np.arange(len(self._block))
+        rows, block, costs = self._rows(which, margin), self._block[which], self._costs[which]
         padded = np.append(x, 0.0)
         said = np.einsum("nk,nk->n", rows, padded[self._links[block]])
         return np.asarray(costs * x[self._operating[block]] - said)
@@ -93,12 +116,11 @@ class CutPool:
         cost = 1.0 + np.abs(x[self._operating[self._block]])
         return np.where(self._costs > 0, cost, MW_SCALE)
 
-    def active_load(self, x: np.ndarray, loads: np.ndarray) -> np.ndarray:
-        """Whether each cut's block carries load at x; ``loads`` are the load links' columns."""
+    def active_load(self, x: np.ndarray) -> np.ndarray:
+        """Whether each cut's block carries load at x."""
         self._flush()
-        carries = np.zeros(self.count_columns + 1, dtype=bool)
-        carries[loads] = x[loads] > 1e-3
-        return np.asarray(carries[self._links[self._block]].any(axis=1))
+        carries = (np.append(x, 0.0)[self._links] > 1e-3) & self._loads
+        return np.asarray(carries.any(axis=1)[self._block])
 
     def tight_values(self, x: np.ndarray) -> np.ndarray:
         """x with every operating cost lifted to its highest cut (-inf where there is none)."""
@@ -112,10 +134,10 @@ class CutPool:
         lifted[self._operating] = best
         return lifted
 
-    def matrix(self, which: np.ndarray) -> sp.csr_matrix:
+    def matrix(self, which: np.ndarray, margin: np.ndarray | None = None) -> sp.csr_matrix:
         """The chosen cuts as rows over all columns."""
         self._flush()
-        rows = self._coefficients[which]
+        rows = self._rows(which, margin)
         block = self._block[which]
         i, k = np.nonzero(rows)
         n = np.flatnonzero(self._costs[which])

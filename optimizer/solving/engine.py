@@ -30,8 +30,6 @@ DISCRETE = ("open", "permit", "connected", "halls")
 ALL = (*DISCRETE, "units")
 FINAL_SHARE = 0.08
 """Share of the time that is kept for the last evaluation with dispatch."""
-MARGINS = (0.003, 0.01, 0.03, 0.08)
-"""Shares of load by which sizes are tried larger where energy is short."""
 FEW_INTEGERS = 400
 
 
@@ -213,8 +211,9 @@ class Engine:
         self.keep = np.union1d(self.keep, sized.tight)
         self.note(f"refit: model {sized.bound / 1e3:,.1f} true {sized.estimate / 1e3:,.1f}")
         known = np.inf if self.best is None else self.best.truth.total
-        if sized.estimate < known:
-            self.consider(sized.center, self.cost_of(sized.center, tolerance=1e-4))
+        if sized.bound < known:
+            for x in (sized.x, sized.center):
+                self.consider(x, self.cost_of(x, tolerance=1e-4))
 
     def first_plan(self, relaxed: Relaxed, seconds: float, rounds: int) -> None:
         """Openings, then halls, then sizes."""
@@ -274,11 +273,8 @@ class Engine:
         self.master.seed()
         self.master.seed_mixes()
         self.tell("seed")
-        relaxed = self.relax(rounds=6, share=0.1)
-        self.first_plan(relaxed, seconds=min(25.0, 0.15 * self.limit), rounds=12)
-        if self.gap_now() > self.gap and not self.stopping() and not self.small:
-            relaxed = self.relax(rounds=60, share=0.28)
-            self.first_plan(relaxed, seconds=min(240.0, 0.4 * self.limit), rounds=40)
+        relaxed = self.relax(rounds=60, share=0.06)
+        self.first_plan(relaxed, seconds=min(60.0, 0.2 * self.limit), rounds=30)
         number, stalled = 0, 0
         while self.gap_now() > self.gap:
             if self.stopping():
@@ -303,34 +299,27 @@ class Engine:
     def serve(
         self, x: np.ndarray, guess: dict[str, float], *, tolerance: float
     ) -> tuple[np.ndarray, Truth]:
-        """Mend what a plan leaves unserved: slightly larger sizes, then slightly less load."""
-
-        def operate(y: np.ndarray) -> Truth:
-            return true_cost(
-                self.case, self.arrays, self.oracle, y, guess, tolerance=tolerance,
+        """Mend what a plan leaves unserved: a little less load where it is short."""
+        x = extract.cleaned(self.planning, self.arrays, x)
+        shaved = 0.0
+        for _ in range(10):
+            short = self.master.missing(x)
+            if not short:
+                break
+            shaved += sum(short.values())
+            x = self._shave(x, {block: 1.02 * mw + 1e-6 for block, mw in short.items()})
+        for _ in range(6):
+            truth = true_cost(
+                self.case, self.arrays, self.oracle, x, guess, tolerance=tolerance,
                 keep_dispatch=True,
             )  # fmt: skip
-
-        x = extract.cleaned(self.planning, self.arrays, x)
-        truth = operate(x)
-        lower, upper = self.master.fixed(x, ALL)
-        for margin in MARGINS:
-            if not self._unserved(x, truth):
-                break
-            larger = self.master.sized_for_more(lower, upper, self.keep, margin)
-            if larger is None:
-                break
-            y = extract.cleaned(self.planning, self.arrays, larger)
-            tried = operate(y)
-            if tried.total < truth.total:
-                x, truth = y, tried
-        for _ in range(6):
             short = self._unserved(x, truth)
             if not short:
                 break
-            self.note(f"place {sum(short.values()):.6f} MW less where energy is short")
+            shaved += sum(short.values())
             x = self._shave(x, short)
-            truth = operate(x)
+        if shaved:
+            self.note(f"place {shaved:.6f} MW-periods less where energy is short")
         return x, truth
 
     def _holds(self, x: np.ndarray) -> bool:

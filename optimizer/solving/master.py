@@ -18,11 +18,19 @@ from optimizer.solving.planning_arrays import KINDS, PlanningArrays
 from optimizer.solving.truth import links_of, operates
 
 VIOLATED = 1e-6
+UNSERVED_FACTOR = 100.0
+"""Multiple of its price at which unserved energy makes a point worse."""
 IDLE_ROUNDS = 6
-ADEQUATE_MW = 1e-3
-"""Load that a block may fail to serve while sizes are sought; what remains is mended later."""
-SHORT_MW = 0.05
-"""Load of all blocks that may fail to be served when sizes count as found."""
+ADEQUATE_MW = 1e-6
+"""Load that a block may fail to serve, by its adequacy cut."""
+SERVE_MARGIN, MOST_MARGIN, NEXT_SHORT = 5e-4, 0.1, 0.7
+"""Shares of load by which adequacy cuts ask for more while a plan's sizes are sought."""
+SERVED_SHORT = 2e-4
+"""Share of load that may be missing when sizes count as found; what remains is mended."""
+WAIT_SHORT, MOST_WAITS = 0.02, 3
+"""While more than this share of load is missing, costs are asked only after so many rounds."""
+LAZY_ROUNDS = 4
+MOST_IDLE = 200
 REPRICED_VIOLATED = 1e-4
 SEED_ADDERS = (0.0, 0.01, 0.03, 0.1, 1.0, np.inf)
 
@@ -43,6 +51,71 @@ class Relaxed:
     tight: np.ndarray
 
 
+class _LazyLP:
+    """The continuous planning model with the cuts of the pool that matter at its point.
+
+    ``margin`` is the share of each block's load by which adequacy cuts ask for more.
+    """
+
+    def __init__(
+        self, master: Master, lower: np.ndarray, upper: np.ndarray, cuts: np.ndarray | None
+    ) -> None:
+        self.master, self.pool, self.lower, self.upper = master, master.pool, lower, upper
+        self.active = np.arange(len(self.pool)) if cuts is None else cuts
+        self.first = master.arrays.matrix.shape[0]
+        self.margin: np.ndarray | None = None
+        self._load()
+
+    def _load(self) -> None:
+        arrays = self.master.arrays
+        self.idle = np.zeros(len(self.active), dtype=int)
+        self.tight = self.active
+        matrix, low, high = self.master.rows(self.active, self.margin)
+        self.model = make_model(arrays.cost, self.lower, self.upper, matrix, low, high)
+        self.model.changeObjectiveOffset(arrays.constant)
+
+    def ask_for_more(self, margin: np.ndarray) -> None:
+        """Another margin; the LP is built again with the cuts that matter."""
+        self.margin = margin
+        self._load()
+
+    def solve(self) -> Solution:
+        """The optimum over all known cuts: solved again until few are violated."""
+        for number in range(LAZY_ROUNDS):
+            solution = run_lp(self.model, 8.0)
+            if solution.x is None:
+                break
+            free = np.abs(solution.row_dual[self.first :]) < 1e-9
+            self.tight = self.active[~free]
+            slack = self.pool.slack(solution.x, self.active, self.margin)
+            self.idle = np.where(free & (slack > VIOLATED), self.idle + 1, 0)
+            if number == LAZY_ROUNDS - 1 or not self.extend(solution.x):
+                break
+        return solution
+
+    def extend(self, x: np.ndarray) -> bool:
+        """Add the cuts that x violates; drop those that have long been idle."""
+        slack = self.pool.slack(x, None, self.margin)
+        violated = np.flatnonzero(slack < -VIOLATED * self.pool.scale(x))
+        violated = np.setdiff1d(violated, self.active)
+        drop = np.flatnonzero(self.idle >= IDLE_ROUNDS)
+        if len(drop) > MOST_IDLE:
+            self.model.deleteRows(len(drop), (self.first + drop).astype(np.int32))
+            keep = np.ones(len(self.active), dtype=bool)
+            keep[drop] = False
+            self.active, self.idle = self.active[keep], self.idle[keep]
+        if len(violated):
+            added = self.pool.matrix(violated, self.margin)
+            self.model.addRows(
+                len(violated), np.zeros(len(violated)), np.full(len(violated), INFINITY),
+                added.nnz, added.indptr[:-1].astype(np.int32),
+                added.indices.astype(np.int32), added.data,
+            )  # fmt: skip
+            self.active = np.append(self.active, violated)
+            self.idle = np.append(self.idle, np.zeros(len(violated), dtype=int))
+        return len(violated) > 0
+
+
 class Master:
     """Planning arrays + pool of cuts + oracle."""
 
@@ -54,7 +127,6 @@ class Master:
         should_stop: Callable[[], bool],
     ) -> None:
         self.case, self.arrays, self.oracle = case, arrays, oracle
-        self.pool = CutPool(arrays)
         self.should_stop = should_stop
         self.names = {name: links.names(case, site) for name, site in case.sites.items()}
         self.caps = {c.group: c.value for c in case.co2_caps}
@@ -65,6 +137,7 @@ class Master:
                 for s in case.sites
             ]
         )
+        self.pool = CutPool(arrays, self.load_columns)
 
     def _kin(self) -> dict[str, list[str]]:
         """Sites with the same sun and wind and the same rows: they learn from each other."""
@@ -193,24 +266,24 @@ class Master:
         self.pool.add(site, period, cut, adequacy=adequacy)
         return 1
 
-    def require_adequacy(self, x: np.ndarray) -> float:
-        """Adequacy cuts of all blocks that x leaves short; returns the sum of MW missing.
+    def missing(self, x: np.ndarray) -> dict[tuple[str, int], float]:
+        """IT MW of (site, period) that x places but cannot serve; adequacy cuts are learnt.
 
-        The load that a block cannot serve, in MW of a constant load with the same energy.
+        The load that a block cannot serve, as MW at its own profile.
         """
         if self.case.allowed_unserved_share > 0:
-            return 0.0
+            return {}
         tasks = [
             Task(site, p, at, adequacy=True, co2_price=0.0) for site, p, at in self.operating(x)
         ]
-        missing, short = 0.0, []
+        found, short = {}, []
         for outcome in self.oracle.evaluate(tasks):
             mw = float(in_mw(outcome.cut) @ outcome.task.x)
             if mw > ADEQUATE_MW:
                 short.append(outcome)
-                missing += mw
+                found[outcome.task.site, outcome.task.period] = mw
         self.learn(short, x)
-        return missing
+        return found
 
     # -- prices and evaluation ----------------------------------------------------------
 
@@ -245,21 +318,25 @@ class Master:
             price = None if co2 is None else co2.get(period.group, 0.0) / period.pass_weight
             tasks.append(Task(site, p, at, price))
         outcomes = self.oracle.evaluate(tasks)
+        # What may not stay unserved counts as more than any delay: such a point is no centre.
+        dear = 0.0 if case.allowed_unserved_share > 0 else UNSERVED_FACTOR * case.unserved_price
         for o in outcomes:
-            value += o.priced * case.periods[o.task.period].pass_weight
+            value += (o.priced + dear * o.unserved) * case.periods[o.task.period].pass_weight
         for group, price in (co2 or {}).items():
             value -= price * self.caps[group]
         return value, outcomes
 
     # -- linear relaxation --------------------------------------------------------------
 
-    def rows(self, which: np.ndarray) -> tuple[sp.csr_matrix, np.ndarray, np.ndarray]:
+    def rows(
+        self, which: np.ndarray, margin: np.ndarray | None = None
+    ) -> tuple[sp.csr_matrix, np.ndarray, np.ndarray]:
         """Planning rows and the chosen cuts."""
         arrays = self.arrays
         if not len(which):
             return arrays.matrix, arrays.row_lower, arrays.row_upper
         return (
-            sp.vstack([arrays.matrix, self.pool.matrix(which)], format="csr"),
+            sp.vstack([arrays.matrix, self.pool.matrix(which, margin)], format="csr"),
             np.append(arrays.row_lower, np.zeros(len(which))),
             np.append(arrays.row_upper, np.full(len(which), INFINITY)),
         )
@@ -276,129 +353,79 @@ class Master:
         cuts: np.ndarray | None = None,
         serve: bool = False,
         on_round: Callable[[int, float, float], None] | None = None,
-        lazy: bool = False,
     ) -> Relaxed | None:
         """In-out rounds on the continuous relaxation within column bounds.
 
-        Each round solves the LP with the lazy cuts that matter, evaluates all blocks halfway
-        between the LP's point and the best point so far, and adds cuts. CO2 is priced at the
-        LP's dual. With ``serve`` rounds go on until nearly nothing is unserved. With ``lazy`` no block is solved:
-        known cuts are added until none is violated. None if the rows are infeasible.
+        A round solves the LP with the known cuts that matter, asks all blocks at the LP's
+        point what they cannot serve, and halfway between it and the best point so far what
+        they cost, and adds cuts. CO2 is priced at the LP's dual. With ``serve`` a plan is
+        sought: a little more than the load must be served, and rounds go on until it is.
+        None if the rows are infeasible.
         """
-        arrays, pool = self.arrays, self.pool
-        pool.slack(np.zeros(arrays.count))
-        active = np.arange(len(pool)) if cuts is None else cuts
-        idle = np.zeros(len(active), dtype=int)
-        matrix, low, high = self.rows(active)
-        model = make_model(arrays.cost, lower, upper, matrix, low, high)
-        model.changeObjectiveOffset(arrays.constant)
-        base = arrays.matrix.shape[0]
+        lp = _LazyLP(self, lower, upper, cuts)
         center, estimate, center_co2 = start, np.inf, None
-        short = np.inf
         result: Relaxed | None = None
-        for k in range(rounds):
-            solution = run_lp(model, 8.0)
+        waited = 0
+        for number in range(rounds):
+            solution = lp.solve()
             if solution.x is None:
                 return None if solution.infeasible else result
             x, co2 = solution.x, self.co2_prices(solution)
-            duals = solution.row_dual[base:]
-            # Lazily add what the LP's point violates before any block is solved.
-            violated = np.setdiff1d(
-                np.flatnonzero(pool.slack(x) < -VIOLATED * pool.scale(x)), active
-            )
             result = Relaxed(
-                x, solution.value, x if center is None else center, estimate, co2,
-                active[np.abs(duals) > 1e-9],
-            )  # fmt: skip
+                x, solution.value, x if center is None else center, estimate, co2, lp.tight
+            )
             if on_round is not None:
-                on_round(k, solution.value, estimate)
-            if lazy:
-                # Only the cuts that are known: again until none is violated.
-                if not len(violated):
+                on_round(number, solution.value, estimate)
+            if time.monotonic() > deadline or self.should_stop():
+                break
+            missing = self.missing(x)
+            short, load = sum(missing.values()), float(x[self.load_columns].sum())
+            if serve:
+                lp.ask_for_more(self._margins(x, missing))
+            if serve and short > WAIT_SHORT * load and waited < MOST_WAITS:
+                # What blocks cost says little while the point is far from served.
+                waited += 1
+                lp.extend(x)
+                continue
+            waited = 0
+            near = np.isfinite(estimate) and (
+                estimate - solution.value <= tolerance * abs(estimate)
+            )
+            if near and (not serve or short <= SERVED_SHORT * load):
+                break
+            # Halfway to a poor centre would only halve what is missing: go to the LP's point.
+            poor = not np.isfinite(estimate) or estimate - solution.value > 0.3 * abs(estimate)
+            alone = center is None or center_co2 is None or poor
+            try_x = x if alone else 0.5 * (x + center)
+            try_co2 = co2 if alone else {g: 0.5 * (co2[g] + center_co2[g]) for g in co2}
+            value, outcomes = self.evaluate(try_x, try_co2)
+            self.learn(outcomes, x)
+            if value < estimate or center_co2 is None:
+                center, estimate, center_co2 = try_x, value, try_co2
+            if not lp.extend(x) and not alone:
+                # The middle gave nothing new: ask at the LP's own point.
+                value, outcomes = self.evaluate(x, co2)
+                if value < estimate:
+                    center, estimate, center_co2 = x, value, co2
+                self.learn(outcomes)
+                if not lp.extend(x):
                     break
-            elif not len(violated) or k % 2:
-                near = np.isfinite(estimate) and (
-                    estimate - solution.value <= tolerance * abs(estimate)
-                )
-                if near and (not serve or short <= SHORT_MW):
-                    break
-                if time.monotonic() > deadline or self.should_stop():
-                    break
-                # Halfway to a poor centre would only halve what is missing: go to the LP's point.
-                poor = not np.isfinite(estimate) or (
-                    estimate - solution.value > 0.3 * abs(estimate)
-                )
-                try_x = x if center is None or poor else 0.5 * (x + center)
-                try_co2 = co2 if center_co2 is None or poor else {
-                    g: 0.5 * (co2[g] + center_co2[g]) for g in co2
-                }  # fmt: skip
-                short = self.require_adequacy(x)
-                value, outcomes = self.evaluate(try_x, try_co2)
-                self.learn(outcomes, x)
-                if value < estimate or center_co2 is None:
-                    center, estimate, center_co2 = try_x, value, try_co2
-                slack = pool.slack(x)
-                violated = np.setdiff1d(np.flatnonzero(slack < -VIOLATED * pool.scale(x)), active)
-                if not len(violated):
-                    # The middle gave nothing new: ask at the LP's own point.
-                    value, more = self.evaluate(x, co2)
-                    if value < estimate:
-                        center, estimate, center_co2 = x, value, co2
-                    self.learn(more)
-                    slack = pool.slack(x)
-                    violated = np.setdiff1d(
-                        np.flatnonzero(slack < -VIOLATED * pool.scale(x)), active
-                    )
-                    if not len(violated):
-                        break
-            slack_active = pool.slack(x, active)
-            idle = np.where((np.abs(duals) < 1e-9) & (slack_active > VIOLATED), idle + 1, 0)
-            drop = np.flatnonzero(idle >= IDLE_ROUNDS)
-            if len(drop) > 200:
-                model.deleteRows(len(drop), (base + drop).astype(np.int32))
-                keep = np.ones(len(active), dtype=bool)
-                keep[drop] = False
-                active, idle = active[keep], idle[keep]
-            if len(violated):
-                added = pool.matrix(violated)
-                model.addRows(
-                    len(violated), np.zeros(len(violated)), np.full(len(violated), INFINITY),
-                    added.nnz, added.indptr[:-1].astype(np.int32),
-                    added.indices.astype(np.int32), added.data,
-                )  # fmt: skip
-                active = np.append(active, violated)
-                idle = np.append(idle, np.zeros(len(violated), dtype=int))
         if result is not None and center is not None:
             result.center, result.estimate = center, estimate
         return result
 
-    def sized_for_more(
-        self, lower: np.ndarray, upper: np.ndarray, cuts: np.ndarray, margin: float
-    ) -> np.ndarray | None:
-        """A point whose sizes would serve load x (1 + margin), as far as the cuts know.
+    def _margins(self, x: np.ndarray, missing: dict[tuple[str, int], float]) -> np.ndarray:
+        """What each block could not serve at x, as a share of its load by which to ask for more.
 
-        The load links' coefficients in the cuts are scaled; planning rows are as they are.
+        The next point will be short in other hours by about as much.
         """
-        arrays, active = self.arrays, cuts
-        scale = np.ones(arrays.count)
-        scale[self.load_columns] = 1.0 + margin
-        for _ in range(30):
-            known = sp.csr_matrix(self.pool.matrix(active) @ sp.diags(scale))
-            model = make_model(
-                arrays.cost, lower, upper, sp.vstack([arrays.matrix, known]),
-                np.append(arrays.row_lower, np.zeros(len(active))),
-                np.append(arrays.row_upper, np.full(len(active), INFINITY)),
-            )  # fmt: skip
-            solution = run_lp(model, 20.0)
-            if solution.x is None:
-                return None
-            slack = self.pool.slack(solution.x * scale)
-            violated = np.flatnonzero(slack < -1e-5 * self.pool.scale(solution.x))
-            new = np.setdiff1d(violated, active)
-            if not len(new):
-                break
-            active = np.append(active, new)
-        return solution.x
+        margin = np.full(self.pool.blocks, SERVE_MARGIN)
+        for (site, p), mw in missing.items():
+            is_load = [n.startswith("it_mw:") for n in self.names[site]]
+            load = float(links_of(self.arrays, x, site, p)[is_load].sum())
+            share = NEXT_SHORT * mw / max(load, 1e-9)
+            margin[self.pool.number(site, p)] = min(MOST_MARGIN, max(SERVE_MARGIN, share))
+        return margin
 
     # -- integers -------------------------------------------------------------------------
 
@@ -408,7 +435,7 @@ class Master:
         for x in points:
             lifted = self.pool.tight_values(x)
             tight = self.pool.slack(lifted) < 1e-4 * self.pool.scale(lifted)
-            chosen.append(np.flatnonzero(tight & self.pool.active_load(x, self.load_columns)))
+            chosen.append(np.flatnonzero(tight & self.pool.active_load(x)))
         return np.unique(np.concatenate([np.asarray(c, dtype=int) for c in chosen]))
 
     def mip(

@@ -15,9 +15,11 @@ from optimizer.model.blocks.assembly import Shape
 from optimizer.preparing.case import Asset
 from optimizer.solving.oracles import kernel
 from optimizer.solving.oracles.blocks import Blocks
-from optimizer.solving.oracles.task import Outcome, Task, outcome
+from optimizer.solving.oracles.task import Outcome, Task, dot, outcome
 
-PASSES = 14
+PASSES = 10
+ADEQUACY_NEAR = 0.1
+"""Share of what is missing by which the cut may fall short of it."""
 QUOTA_ROUNDS = 16
 LEAST = 1e-7
 """A storage of less than this share of the block's largest link is none."""
@@ -125,7 +127,7 @@ class OneStorageOracle:
         solved = self._dispatch(posed, priced)
         over = [
             (row, used) for row, used in rows
-            if solved is not None and used @ solved[0] > posed.rhs[row] + 0.1 * FEASIBLE
+            if solved is not None and dot(used, solved[0]) > posed.rhs[row] + 0.1 * FEASIBLE
         ]  # fmt: skip
         if len(over) == 1:
             solved = self._within(posed, *over[0])
@@ -140,7 +142,11 @@ class OneStorageOracle:
             # The price stands for the quota: its term in the cut is not part of this value.
             quota = float((shape.rhs[shape.co2_row] @ task.x)[0])
             promised += task.co2_price * quota
-        if answer.priced - promised > self.tolerance * max(abs(answer.priced), scale * 1e-3):
+        # How much is missing need not be known as exactly as what is paid.
+        if task.adequacy and answer.priced <= FEASIBLE * scale:
+            return answer
+        near = ADEQUACY_NEAR if task.adequacy else self.tolerance
+        if answer.priced - promised > near * max(abs(answer.priced), scale * 1e-3):
             return None
         return answer
 
@@ -176,7 +182,7 @@ class OneStorageOracle:
             if solved is None:
                 return None
             values, prices = solved
-            cost, amount = float(posed.priced @ values), float(used @ values)
+            cost, amount = dot(posed.priced, values), dot(used, values)
             promised = cost + price * (amount - limit)
             if promised > reached:
                 reached, best = promised, prices
@@ -280,7 +286,7 @@ class OneStorageOracle:
         vom = np.inf
         if storage is not None:
             eta = float(np.sqrt(storage.efficiency))
-            keep, vom = 1.0 - storage.loss_per_hour, float(storage.vom)
+            keep, vom = 1.0 - storage.loss_per_hour, 0.0 if key[2] else float(storage.vom)
         work = self._work.pop() if self._work else _Work()
 
         def back(first: int, value: float, forced: float) -> None:
@@ -312,7 +318,8 @@ class OneStorageOracle:
             first, share, value = cut
             low, high = 0.0, energy
             far = 4.0 * dearest / eta
-            for _ in range(PASSES):
+            sides: dict[bool, tuple[float, np.ndarray, np.ndarray]] = {}
+            for number in range(PASSES):
                 back(first, far, share * energy)
                 begin, end = forth(first, value, share * energy)
                 last = worth[first - 1] / keep
@@ -322,15 +329,32 @@ class OneStorageOracle:
                 value = last
                 closed = abs(begin - end) <= 1e-9 * max(1.0, energy)
                 gain = (worth[first] - last) * energy
-                if (closed and abs(gain) <= 1e-9) or energy <= 0.0:
+                cost = dot(dear, made) + dearest * float(unserved.sum())
+                if closed and abs(gain) <= 0.1 * self.tolerance * abs(cost) + 1e-9:
                     break
+                if number < 2:
+                    # Far from the cut the path is right: look there for a better hour.
+                    found = self._cut_of_the_year(state, worth, keep, energy)
+                    if found[0] != first or found[1] != share:
+                        first, share, value = found
+                        low, high = 0.0, energy
+                        sides.clear()
+                        continue
+                sides[gain > 0.0] = (gain, price.copy(), worth.copy())
                 if gain > 0.0 and share < 1.0:
                     low = share * energy
                 elif gain < 0.0 and share > 0.0:
                     high = share * energy
                 else:
                     break
-                share = 0.5 * (low + high) / energy
+                if number < PASSES - 1:
+                    share = 0.5 * (low + high) / energy
+            if len(sides) == 2:
+                # Between the two sides of a kink of the year's cost: prices that meet there.
+                (more, p_low, w_low), (less, p_high, w_high) = sides[True], sides[False]
+                theta = -less / max(more - less, 1e-300)
+                price = theta * p_low + (1.0 - theta) * p_high
+                worth = theta * w_low + (1.0 - theta) * w_high
             self._around[key] = (first, share, value)
         self._work.append(work)
         return (made, unserved, charge, discharge, state, price, worth) if closed else None

@@ -56,6 +56,11 @@ class Outcome:
     dispatch: np.ndarray | None = None
 
 
+def dot(a: np.ndarray, b: np.ndarray) -> float:
+    """Sum of products, without BLAS: its own threads would wait on those of the blocks."""
+    return float(np.einsum("i,i->", a.ravel(), b.ravel()))
+
+
 def outcome(
     task: Task, shape: Shape, cost: np.ndarray, counted: np.ndarray,
     values: np.ndarray, prices: np.ndarray,
@@ -67,7 +72,7 @@ def outcome(
     cost : of each column [k$/MWh]
     counted : emissions that the cap counts, of each column [t/MWh]
     """
-    emitted, true = float(counted @ values), float(cost @ values)
+    emitted, true = dot(counted, values), dot(cost, values)
     return Outcome(
         task=task,
         cost=true,
