@@ -15,11 +15,11 @@ from optimizer.model.blocks.assembly import Shape
 from optimizer.preparing.case import Asset
 from optimizer.solving.oracles import kernel
 from optimizer.solving.oracles.blocks import Blocks
-from optimizer.solving.oracles.task import Outcome, Task, dot, outcome
+from optimizer.solving.oracles.task import ADEQUACY, COST, Outcome, Task, dot, outcome
 
 PASSES = 10
-ADEQUACY_NEAR = 0.1
-"""Share of what is missing by which the cut may fall short of it."""
+NEAR_ENOUGH = 0.02
+"""Share by which a cut of another purpose than cost may fall short of the answer."""
 QUOTA_ROUNDS = 16
 LEAST = 1e-7
 """A storage of less than this share of the block's largest link is none."""
@@ -44,7 +44,7 @@ class _Plain:
 class _Posed:
     """A task in this oracle's terms, scaled: bounds, right-hand sides, running cost."""
 
-    key: tuple[str, int, bool]
+    key: tuple[str, int, str]
     plain: _Plain
     upper: np.ndarray
     rhs: np.ndarray
@@ -67,8 +67,8 @@ class OneStorageOracle:
     def __init__(self, blocks: Blocks, tolerance: float) -> None:
         self.blocks, self.tolerance = blocks, tolerance
         self._plain: dict[tuple[str, str], _Plain | None] = {}
-        self._around: dict[tuple[str, int, bool], tuple[int, float, float]] = {}
-        self._quota_price: dict[tuple[str, int, bool, int], float] = {}
+        self._around: dict[tuple[str, int, str], tuple[int, float, float]] = {}
+        self._quota_price: dict[tuple[str, int, str, int], float] = {}
         self._work: list[_Work] = []
         self.solved = self.declined = 0
 
@@ -114,7 +114,7 @@ class OneStorageOracle:
         plain = self._describe(*key)
         if plain is None:
             return None
-        shape, cost = plain.shape, self.blocks.cost(*key, adequacy=task.adequacy)
+        shape, cost = plain.shape, self.blocks.cost(*key, task.purpose)
         counted = self.blocks.counted(*key)
         priced = cost + task.co2_price * counted if task.co2_price else cost
         scale = max(float(task.x[plain.sizes].max(initial=0.0)), 1e-9)
@@ -143,9 +143,9 @@ class OneStorageOracle:
             quota = float((shape.rhs[shape.co2_row] @ task.x)[0])
             promised += task.co2_price * quota
         # How much is missing need not be known as exactly as what is paid.
-        if task.adequacy and answer.priced <= FEASIBLE * scale:
+        if task.purpose == ADEQUACY and answer.priced <= FEASIBLE * scale:
             return answer
-        near = ADEQUACY_NEAR if task.adequacy else self.tolerance
+        near = self.tolerance if task.purpose == COST else NEAR_ENOUGH
         if answer.priced - promised > near * max(abs(answer.priced), scale * 1e-3):
             return None
         return answer
@@ -271,7 +271,7 @@ class OneStorageOracle:
     def _run(
         self, load: np.ndarray, caps: np.ndarray, dear: np.ndarray, order: np.ndarray,
         dearest: float, storage: Asset | None, power: float, energy: float,
-        key: tuple[str, int, bool],
+        key: tuple[str, int, str],
     ) -> tuple[np.ndarray, ...] | None:  # fmt: skip
         """A year that ends with the charge it began with, at the least cost.
 
@@ -286,7 +286,7 @@ class OneStorageOracle:
         vom = np.inf
         if storage is not None:
             eta = float(np.sqrt(storage.efficiency))
-            keep, vom = 1.0 - storage.loss_per_hour, 0.0 if key[2] else float(storage.vom)
+            keep, vom = 1.0 - storage.loss_per_hour, float(storage.vom) if key[2] == COST else 0.0
         work = self._work.pop() if self._work else _Work()
 
         def back(first: int, value: float, forced: float) -> None:

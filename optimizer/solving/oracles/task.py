@@ -8,14 +8,16 @@ import numpy as np
 
 from optimizer.model.blocks.assembly import Shape
 
+COST, ADEQUACY, EMISSIONS = "cost", "adequacy", "emissions"
+
 
 @dataclass(frozen=True, eq=False)
 class Task:
     """Evaluate the block of a site in a period at the links x, with a CO2 price [k$/t].
 
     With ``co2_price`` None the quota in x holds; with a price the quota row is free and its
-    emissions are priced. With ``adequacy`` nothing costs but unserved energy, 1 each MWh: the
-    answer's cost is the least energy that must stay unserved.
+    emissions are priced. ``purpose`` says what is minimised: running cost [k$]; with ADEQUACY
+    unserved energy [MWh]; with EMISSIONS what the CO2 cap counts [t], all load served.
     """
 
     site: str
@@ -23,12 +25,12 @@ class Task:
     x: np.ndarray
     co2_price: float | None = None
     keep_dispatch: bool = False
-    adequacy: bool = False
+    purpose: str = COST
 
     @property
-    def block(self) -> tuple[str, int, bool]:
+    def block(self) -> tuple[str, int, str]:
         """What tells apart blocks that are warm-started separately."""
-        return self.site, self.period, self.adequacy
+        return self.site, self.period, self.purpose
 
 
 @dataclass(frozen=True, eq=False)
