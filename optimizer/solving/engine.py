@@ -33,7 +33,7 @@ ALL = (*DISCRETE, "units")
 FINAL_SHARE = 0.08
 """Share of the time that is kept for the last evaluation with dispatch."""
 FEW_INTEGERS = 400
-FIRST_ROUNDS, EXPLORE_ROUNDS, REFIT_ROUNDS = 8, 6, 30
+FIRST_ROUNDS, SMALL_ROUNDS, EXPLORE_ROUNDS, REFIT_ROUNDS = 8, 12, 6, 30
 MIP_ROUNDS, REFITS, MENDS = 4, 3, 10
 
 
@@ -78,7 +78,7 @@ class Engine:
             proof=max(1e-9, 5e-3 * self.gap),
         )
         self.known = Learning(case, self.arrays, self.oracle)
-        self.master = Master(case, self.arrays, self.known, self.stopping)
+        self.master = Master(case, self.arrays, self.known, self.gap, self.stopping)
         self.note(f"planning model: {self.arrays.matrix.shape[0]} rows, {self.arrays.count} "
                   f"columns, {int(self.arrays.integer.sum())} whole")  # fmt: skip
 
@@ -247,7 +247,7 @@ class Engine:
         self.known.seed()
         self.known.seed_mixes()
         self.tell("seed")
-        relaxed = self.relax(FIRST_ROUNDS if not self.small else 60)
+        relaxed = self.relax(FIRST_ROUNDS if not self.small else SMALL_ROUNDS)
         seconds = min(60.0, max(2.0, 0.1 * self.limit))
         self.improve(0.5 * seconds if not self.small else seconds, FIRST_ROUNDS)
         if self.gap_now() > self.gap and not self.stopping() and not self.small:
@@ -289,7 +289,7 @@ class Engine:
             if not short:
                 break
             shaved += sum(short.values())
-            x = self._shave(x, {block: 1.02 * mw + 1e-6 for block, mw in short.items()})
+            x = self._shave(x, {block: 1.02 * mw for block, mw in short.items()})
         for k in range(MENDS):
             truth = true_cost(
                 self.case, self.arrays, self.oracle, x, guess, tolerance=tolerance,
@@ -301,7 +301,7 @@ class Engine:
                 break
             # Served in every block, but not within the CO2 caps of all together.
             shaved += sum(short.values())
-            x = self._shave(x, {block: 1.05 * mw + 1e-6 for block, mw in short.items()})
+            x = self._shave(x, {block: 1.05 * mw for block, mw in short.items()})
         if shaved:
             self.note(f"place {shaved:.6f} MW-periods less where energy is short")
         return x, truth

@@ -18,8 +18,9 @@ from optimizer.solving.planning_arrays import KINDS, PlanningArrays
 from optimizer.solving.truth import links_of
 
 IDLE_ROUNDS = 6
-SERVE_MARGIN, MOST_MARGIN, NEXT_SHORT = 5e-4, 0.1, 0.7
-"""Shares of load by which adequacy cuts ask for more while a plan's sizes are sought."""
+SERVE_MARGIN, MOST_MARGIN, NEXT_SHORT = 0.02, 0.1, 0.7
+"""By how much adequacy cuts ask for more while a plan's sizes are sought: at least this share
+of the gap, at most this share of load, else this share of what was short at the last point."""
 SERVED_SHORT = 2e-4
 """Share of load that may be missing when sizes count as found; what remains is mended."""
 WAIT_SHORT, MOST_WAITS = 0.02, 3
@@ -74,9 +75,7 @@ class _LazyLP:
     ``margin`` is the share of each block's load by which adequacy cuts ask for more.
     """
 
-    def __init__(
-        self, pool: CutPool, arrays: PlanningArrays, cuts: np.ndarray | None
-    ) -> None:
+    def __init__(self, pool: CutPool, arrays: PlanningArrays, cuts: np.ndarray | None) -> None:
         self.pool, self.arrays = pool, arrays
         self.active = np.arange(len(self.pool)) if cuts is None else cuts
         self.first = arrays.matrix.shape[0]
@@ -135,9 +134,14 @@ class Master:
     """The planning model with cuts: its continuous relaxation and its mixed-integer program."""
 
     def __init__(
-        self, case: Case, arrays: PlanningArrays, known: Learning, should_stop: Callable[[], bool]
+        self,
+        case: Case,
+        arrays: PlanningArrays,
+        known: Learning,
+        gap: float,
+        should_stop: Callable[[], bool],
     ) -> None:
-        self.case, self.arrays, self.known = case, arrays, known
+        self.case, self.arrays, self.known, self.gap = case, arrays, known, gap
         self.pool, self.should_stop = known.pool, should_stop
 
     def co2_prices(self, solution: Solution) -> dict[str, float]:
@@ -257,12 +261,13 @@ class Master:
 
         The next point will be short in other hours by about as much.
         """
-        margin = np.full(self.pool.blocks, SERVE_MARGIN)
+        least = SERVE_MARGIN * self.gap
+        margin = np.full(self.pool.blocks, least)
         for (site, p), mw in missing.items():
             is_load = [n.startswith("it_mw:") for n in self.known.names[site]]
             load = float(links_of(self.arrays, x, site, p)[is_load].sum())
             share = NEXT_SHORT * mw / max(load, 1e-9)
-            margin[self.pool.number(site, p)] = min(MOST_MARGIN, max(SERVE_MARGIN, share))
+            margin[self.pool.number(site, p)] = min(MOST_MARGIN, max(least, share))
         return margin
 
     # -- integers -------------------------------------------------------------------------

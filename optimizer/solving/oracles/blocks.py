@@ -67,8 +67,6 @@ class Blocks:
             self._counted[key] = total
         return self._counted[key]
 
-    def cut(
-        self, site: str, period: int, prices: np.ndarray, purpose: str = COST
-    ) -> np.ndarray:
+    def cut(self, site: str, period: int, prices: np.ndarray, purpose: str = COST) -> np.ndarray:
         """A valid cut of a block from any row prices."""
         return self.shape(site, period).cut(self.cost(site, period, purpose), prices)
