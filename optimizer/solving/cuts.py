@@ -1,8 +1,9 @@
-"""A pool of cuts of operating blocks.
+"""A pool of cuts of operating blocks, as rows of the planning model.
 
-A cost cut says: operating cost of a block >= coefficients · its links. An adequacy cut says
-that no energy need stay unserved: 0 >= coefficients · its links, scaled so that it reads in
-MW of load. Neither has a constant, because blocks are homogeneous.
+A cost cut says: operating cost of a block >= coefficients · its links. The others leave the
+operating cost out, 0 >= coefficients · its links: an adequacy cut says that no energy need
+stay unserved, in MW of load; an emissions cut that the quota of CO2 suffices, in kt. None has
+a constant, because blocks are homogeneous.
 """
 
 from __future__ import annotations
@@ -12,23 +13,22 @@ import scipy.sparse as sp
 
 from optimizer.solving.planning_arrays import PlanningArrays
 
-MW_SCALE = 10.0
-"""Adequacy cuts are judged as if this many MW were at stake."""
+SCALE = 10.0
+"""Cuts other than of cost are judged as if this many MW or kt were at stake."""
 
 
-def in_mw(coefficients: np.ndarray) -> np.ndarray:
-    """An adequacy cut scaled so that its largest coefficient of load is 1."""
-    return coefficients / max(float(coefficients.max(initial=0.0)), 1e-12)
+VIOLATED = 1e-6
+"""Relative to its scale, what a cut may miss."""
 
 
 class CutPool:
     """All cuts known so far, as dense rows over the links of their block.
 
-    A cut is a row ``operating - coefficients · links >= 0`` of the planning arrays; the
-    operating cost is left out in adequacy cuts.
+    A cut is a row ``operating - coefficients · links >= 0`` of the planning arrays, the
+    operating cost only in cost cuts.
     """
 
-    def __init__(self, arrays: PlanningArrays) -> None:
+    def __init__(self, arrays: PlanningArrays, loads: np.ndarray) -> None:
         self.count_columns = arrays.count
         self.sites = list(arrays.link)
         periods = len(next(iter(arrays.operating.values())))
@@ -43,6 +43,9 @@ class CutPool:
                 self._number[name, p] = b
                 self._links[b, : len(arrays.link[name])] = arrays.link[name][:, p]
                 self._operating[b] = arrays.operating[name][p]
+        is_load = np.zeros(arrays.count + 1, dtype=bool)
+        is_load[loads] = True
+        self._loads = is_load[self._links]
         self._width = width
         self._block = np.empty(0, dtype=int)
         self._coefficients = np.empty((0, width))
@@ -53,17 +56,13 @@ class CutPool:
         self._flush()
         return len(self._block)
 
-    def add(
-        self, site: str, period: int, coefficients: np.ndarray, *, adequacy: bool = False
-    ) -> None:
-        """Add a cut of a block [k$, or MWh unserved, for each unit of a link]."""
-        if adequacy:
-            coefficients = in_mw(coefficients)
+    def add(self, site: str, period: int, coefficients: np.ndarray, *, cost: bool = True) -> None:
+        """Add a cut of a block [k$, MW or kt for each unit of a link]."""
         row = np.zeros(self._width)
         row[: len(coefficients)] = coefficients
         # Coefficients that cannot matter would only widen the range of the matrix.
         row[np.abs(row) < 1e-9 * max(1.0, float(np.abs(row).max()))] = 0.0
-        self._new.append((self._number[site, period], row, 0.0 if adequacy else 1.0))
+        self._new.append((self._number[site, period], row, float(cost)))
 
     def _flush(self) -> None:
         if self._new:
@@ -73,32 +72,62 @@ class CutPool:
             self._new = []
 
     def value(self, site: str, period: int, coefficients: np.ndarray, x: np.ndarray) -> float:
-        """What a cut says of the operating cost [k$], or of what is unserved, at x."""
+        """What a cut says of the operating cost, or of what is missing, at x [k$, MW, kt]."""
         links = self._links[self._number[site, period], : len(coefficients)]
         return float(coefficients @ x[links])
 
-    def slack(self, x: np.ndarray, which: np.ndarray | None = None) -> np.ndarray:
-        """Operating cost less each cut's value at x; negative where a cut is violated [k$]."""
+    @property
+    def blocks(self) -> int:
+        """Number of blocks."""
+        return len(self._operating)
+
+    def number(self, site: str, period: int) -> int:
+        """Position of a block in arrays over blocks."""
+        return self._number[site, period]
+
+    def _rows(self, which: np.ndarray, margin: np.ndarray | None) -> np.ndarray:
+        """Coefficients of cuts; those not of cost for loads larger by a margin (one a block)."""
+        rows = self._coefficients[which]
+        if margin is not None:
+            block = self._block[which]
+            larger = (self._costs[which] == 0)[:, None] & self._loads[block]
+            rows = np.where(larger, (1.0 + margin[block])[:, None] * rows, rows)
+        return rows
+
+    def slack(
+        self, x: np.ndarray, which: np.ndarray | None = None, margin: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Operating cost less each cut's value at x; negative where a cut is violated."""
         self._flush()
-        block, rows, costs = self._block, self._coefficients, self._costs
-        if which is not None:
-            block, rows, costs = block[which], rows[which], costs[which]
+        if which is None:
+            which = np.arange(len(self._block))
+        rows, block, costs = self._rows(which, margin), self._block[which], self._costs[which]
         padded = np.append(x, 0.0)
         said = np.einsum("nk,nk->n", rows, padded[self._links[block]])
         return np.asarray(costs * x[self._operating[block]] - said)
 
     def scale(self, x: np.ndarray) -> np.ndarray:
-        """What each cut's slack is judged by: 1 + |operating cost| at x [k$], or MW_SCALE."""
+        """What each cut's slack is judged by: 1 + |operating cost| at x [k$], or SCALE."""
         self._flush()
         cost = 1.0 + np.abs(x[self._operating[self._block]])
-        return np.where(self._costs > 0, cost, MW_SCALE)
+        return np.where(self._costs > 0, cost, SCALE)
 
-    def active_load(self, x: np.ndarray, loads: np.ndarray) -> np.ndarray:
-        """Whether each cut's block carries load at x; ``loads`` are the load links' columns."""
+    def worst(self, x: np.ndarray, most: int, margin: np.ndarray | None = None) -> np.ndarray:
+        """Of each block's cuts of a kind that x violates the worst ``most``."""
+        off = self.slack(x, None, margin) / self.scale(x)
+        violated = np.flatnonzero(off < -VIOLATED)
+        order = violated[np.argsort(off[violated], kind="stable")]
+        group = 2 * self._block[order] + (self._costs[order] > 0)
+        by_group = np.argsort(group, kind="stable")
+        first = np.searchsorted(group[by_group], group[by_group], side="left")
+        rank = np.arange(len(by_group)) - first
+        return np.sort(order[by_group[rank < most]])
+
+    def active_load(self, x: np.ndarray) -> np.ndarray:
+        """Whether each cut's block carries load at x."""
         self._flush()
-        carries = np.zeros(self.count_columns + 1, dtype=bool)
-        carries[loads] = x[loads] > 1e-3
-        return np.asarray(carries[self._links[self._block]].any(axis=1))
+        carries = (np.append(x, 0.0)[self._links] > 1e-3) & self._loads
+        return np.asarray(carries.any(axis=1)[self._block])
 
     def tight_values(self, x: np.ndarray) -> np.ndarray:
         """x with every operating cost lifted to its highest cut (-inf where there is none)."""
@@ -112,10 +141,10 @@ class CutPool:
         lifted[self._operating] = best
         return lifted
 
-    def matrix(self, which: np.ndarray) -> sp.csr_matrix:
+    def matrix(self, which: np.ndarray, margin: np.ndarray | None = None) -> sp.csr_matrix:
         """The chosen cuts as rows over all columns."""
         self._flush()
-        rows = self._coefficients[which]
+        rows = self._rows(which, margin)
         block = self._block[which]
         i, k = np.nonzero(rows)
         n = np.flatnonzero(self._costs[which])

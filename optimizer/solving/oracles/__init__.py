@@ -5,6 +5,6 @@ answers and leaves what it cannot prove to HiGHS.
 """
 
 from optimizer.solving.oracles.executor import BlockOracle
-from optimizer.solving.oracles.task import Outcome, Task
+from optimizer.solving.oracles.task import ADEQUACY, COST, EMISSIONS, Outcome, Task
 
-__all__ = ["BlockOracle", "Outcome", "Task"]
+__all__ = ["ADEQUACY", "COST", "EMISSIONS", "BlockOracle", "Outcome", "Task"]

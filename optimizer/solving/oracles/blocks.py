@@ -7,6 +7,10 @@ import numpy as np
 from optimizer.model.blocks import make_shape
 from optimizer.model.blocks.assembly import Shape
 from optimizer.preparing.case import Case
+from optimizer.solving.oracles.task import COST, EMISSIONS
+
+UNSERVED_EMISSIONS = 4.0
+"""Emissions of a MWh unserved when emissions are minimised, in those of the dirtiest supply."""
 
 
 class Blocks:
@@ -36,12 +40,16 @@ class Blocks:
         """Periods with the same hours, the period itself included."""
         return [p for p, key in enumerate(self.hours_keys) if key == self.hours_keys[period]]
 
-    def cost(self, site: str, period: int, *, adequacy: bool = False) -> np.ndarray:
-        """Running cost of each column [k$/MWh]; with ``adequacy`` 1 for unserved energy only."""
+    def cost(self, site: str, period: int, purpose: str = COST) -> np.ndarray:
+        """What is minimised, of each column [k$/MWh, MWh/MWh, t/MWh]."""
         shape = self.shape(site, period)
-        if adequacy:
+        if purpose != COST:
             cost = np.zeros(shape.matrix.shape[1])
-            cost[shape.groups["unserved"]] = 1.0
+            unserved = 1.0
+            if purpose == EMISSIONS:
+                cost = self.counted(site, period).copy()
+                unserved = UNSERVED_EMISSIONS * max(float(cost.max(initial=0.0)), 0.1)
+            cost[shape.groups["unserved"]] = unserved
             return cost
         key = (site, period)
         if key not in self._costs:
@@ -59,8 +67,6 @@ class Blocks:
             self._counted[key] = total
         return self._counted[key]
 
-    def cut(
-        self, site: str, period: int, prices: np.ndarray, *, adequacy: bool = False
-    ) -> np.ndarray:
+    def cut(self, site: str, period: int, prices: np.ndarray, purpose: str = COST) -> np.ndarray:
         """A valid cut of a block from any row prices."""
-        return self.shape(site, period).cut(self.cost(site, period, adequacy=adequacy), prices)
+        return self.shape(site, period).cut(self.cost(site, period, purpose), prices)

@@ -15,9 +15,11 @@ from optimizer.model.blocks.assembly import Shape
 from optimizer.preparing.case import Asset
 from optimizer.solving.oracles import kernel
 from optimizer.solving.oracles.blocks import Blocks
-from optimizer.solving.oracles.task import Outcome, Task, outcome
+from optimizer.solving.oracles.task import ADEQUACY, COST, Outcome, Task, dot, outcome
 
-PASSES = 14
+PASSES = 10
+NEAR_ENOUGH = 0.02
+"""Share by which a cut of another purpose than cost may fall short of the answer."""
 QUOTA_ROUNDS = 16
 LEAST = 1e-7
 """A storage of less than this share of the block's largest link is none."""
@@ -42,7 +44,7 @@ class _Plain:
 class _Posed:
     """A task in this oracle's terms, scaled: bounds, right-hand sides, running cost."""
 
-    key: tuple[str, int, bool]
+    key: tuple[str, int, str]
     plain: _Plain
     upper: np.ndarray
     rhs: np.ndarray
@@ -65,8 +67,8 @@ class OneStorageOracle:
     def __init__(self, blocks: Blocks, tolerance: float) -> None:
         self.blocks, self.tolerance = blocks, tolerance
         self._plain: dict[tuple[str, str], _Plain | None] = {}
-        self._around: dict[tuple[str, int, bool], tuple[int, float, float]] = {}
-        self._quota_price: dict[tuple[str, int, bool, int], float] = {}
+        self._around: dict[tuple[str, int, str], tuple[int, float, float]] = {}
+        self._quota_price: dict[tuple[str, int, str, int], float] = {}
         self._work: list[_Work] = []
         self.solved = self.declined = 0
 
@@ -112,7 +114,7 @@ class OneStorageOracle:
         plain = self._describe(*key)
         if plain is None:
             return None
-        shape, cost = plain.shape, self.blocks.cost(*key, adequacy=task.adequacy)
+        shape, cost = plain.shape, self.blocks.cost(*key, task.purpose)
         counted = self.blocks.counted(*key)
         priced = cost + task.co2_price * counted if task.co2_price else cost
         scale = max(float(task.x[plain.sizes].max(initial=0.0)), 1e-9)
@@ -125,7 +127,7 @@ class OneStorageOracle:
         solved = self._dispatch(posed, priced)
         over = [
             (row, used) for row, used in rows
-            if solved is not None and used @ solved[0] > posed.rhs[row] + 0.1 * FEASIBLE
+            if solved is not None and dot(used, solved[0]) > posed.rhs[row] + 0.1 * FEASIBLE
         ]  # fmt: skip
         if len(over) == 1:
             solved = self._within(posed, *over[0])
@@ -140,7 +142,11 @@ class OneStorageOracle:
             # The price stands for the quota: its term in the cut is not part of this value.
             quota = float((shape.rhs[shape.co2_row] @ task.x)[0])
             promised += task.co2_price * quota
-        if answer.priced - promised > self.tolerance * max(abs(answer.priced), scale * 1e-3):
+        # How much is missing need not be known as exactly as what is paid.
+        if task.purpose == ADEQUACY and answer.priced <= FEASIBLE * scale:
+            return answer
+        near = self.tolerance if task.purpose == COST else NEAR_ENOUGH
+        if answer.priced - promised > near * max(abs(answer.priced), scale * 1e-3):
             return None
         return answer
 
@@ -176,7 +182,7 @@ class OneStorageOracle:
             if solved is None:
                 return None
             values, prices = solved
-            cost, amount = float(posed.priced @ values), float(used @ values)
+            cost, amount = dot(posed.priced, values), dot(used, values)
             promised = cost + price * (amount - limit)
             if promised > reached:
                 reached, best = promised, prices
@@ -265,7 +271,7 @@ class OneStorageOracle:
     def _run(
         self, load: np.ndarray, caps: np.ndarray, dear: np.ndarray, order: np.ndarray,
         dearest: float, storage: Asset | None, power: float, energy: float,
-        key: tuple[str, int, bool],
+        key: tuple[str, int, str],
     ) -> tuple[np.ndarray, ...] | None:  # fmt: skip
         """A year that ends with the charge it began with, at the least cost.
 
@@ -280,7 +286,7 @@ class OneStorageOracle:
         vom = np.inf
         if storage is not None:
             eta = float(np.sqrt(storage.efficiency))
-            keep, vom = 1.0 - storage.loss_per_hour, float(storage.vom)
+            keep, vom = 1.0 - storage.loss_per_hour, float(storage.vom) if key[2] == COST else 0.0
         work = self._work.pop() if self._work else _Work()
 
         def back(first: int, value: float, forced: float) -> None:
@@ -312,7 +318,8 @@ class OneStorageOracle:
             first, share, value = cut
             low, high = 0.0, energy
             far = 4.0 * dearest / eta
-            for _ in range(PASSES):
+            sides: dict[bool, tuple[float, np.ndarray, np.ndarray]] = {}
+            for number in range(PASSES):
                 back(first, far, share * energy)
                 begin, end = forth(first, value, share * energy)
                 last = worth[first - 1] / keep
@@ -322,15 +329,32 @@ class OneStorageOracle:
                 value = last
                 closed = abs(begin - end) <= 1e-9 * max(1.0, energy)
                 gain = (worth[first] - last) * energy
-                if (closed and abs(gain) <= 1e-9) or energy <= 0.0:
+                cost = dot(dear, made) + dearest * float(unserved.sum())
+                if closed and abs(gain) <= 0.1 * self.tolerance * abs(cost) + 1e-9:
                     break
+                if number < 2:
+                    # Far from the cut the path is right: look there for a better hour.
+                    found = self._cut_of_the_year(state, worth, keep, energy)
+                    if found[0] != first or found[1] != share:
+                        first, share, value = found
+                        low, high = 0.0, energy
+                        sides.clear()
+                        continue
+                sides[gain > 0.0] = (gain, price.copy(), worth.copy())
                 if gain > 0.0 and share < 1.0:
                     low = share * energy
                 elif gain < 0.0 and share > 0.0:
                     high = share * energy
                 else:
                     break
-                share = 0.5 * (low + high) / energy
+                if number < PASSES - 1:
+                    share = 0.5 * (low + high) / energy
+            if len(sides) == 2:
+                # Between the two sides of a kink of the year's cost: prices that meet there.
+                (more, p_low, w_low), (less, p_high, w_high) = sides[True], sides[False]
+                theta = -less / max(more - less, 1e-300)
+                price = theta * p_low + (1.0 - theta) * p_high
+                worth = theta * w_low + (1.0 - theta) * w_high
             self._around[key] = (first, share, value)
         self._work.append(work)
         return (made, unserved, charge, discharge, state, price, worth) if closed else None

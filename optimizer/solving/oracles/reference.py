@@ -20,7 +20,7 @@ class HighsOracle:
     def __init__(self, blocks: Blocks, tolerance: float) -> None:
         self.blocks, self.tolerance = blocks, tolerance
         self._models: dict[tuple[str, str], highspy.Highs] = {}
-        self._bases: dict[tuple[str, int, bool], highspy.HighsBasis] = {}
+        self._bases: dict[tuple[str, int, str], highspy.HighsBasis] = {}
 
     def tolerate(self, tolerance: float) -> None:
         """Change the feasibility tolerances of all models."""
@@ -47,7 +47,7 @@ class HighsOracle:
         """The block's least cost at the task's links."""
         blocks, key = self.blocks, (task.site, task.period)
         shape, counted = blocks.shape(*key), blocks.counted(*key)
-        cost = blocks.cost(*key, adequacy=task.adequacy)
+        cost = blocks.cost(*key, task.purpose)
         model = self._model(task)
         priced_cost = cost + task.co2_price * counted if task.co2_price else cost
         scale = max(float(task.x.max(initial=0.0)), 1e-9)

@@ -8,14 +8,16 @@ import numpy as np
 
 from optimizer.model.blocks.assembly import Shape
 
+COST, ADEQUACY, EMISSIONS = "cost", "adequacy", "emissions"
+
 
 @dataclass(frozen=True, eq=False)
 class Task:
     """Evaluate the block of a site in a period at the links x, with a CO2 price [k$/t].
 
     With ``co2_price`` None the quota in x holds; with a price the quota row is free and its
-    emissions are priced. With ``adequacy`` nothing costs but unserved energy, 1 each MWh: the
-    answer's cost is the least energy that must stay unserved.
+    emissions are priced. ``purpose`` says what is minimised: running cost [k$]; with ADEQUACY
+    unserved energy [MWh]; with EMISSIONS what the CO2 cap counts [t], all load served.
     """
 
     site: str
@@ -23,12 +25,12 @@ class Task:
     x: np.ndarray
     co2_price: float | None = None
     keep_dispatch: bool = False
-    adequacy: bool = False
+    purpose: str = COST
 
     @property
-    def block(self) -> tuple[str, int, bool]:
+    def block(self) -> tuple[str, int, str]:
         """What tells apart blocks that are warm-started separately."""
-        return self.site, self.period, self.adequacy
+        return self.site, self.period, self.purpose
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +58,11 @@ class Outcome:
     dispatch: np.ndarray | None = None
 
 
+def dot(a: np.ndarray, b: np.ndarray) -> float:
+    """Sum of products, without BLAS: its own threads would wait on those of the blocks."""
+    return float(np.einsum("i,i->", a.ravel(), b.ravel()))
+
+
 def outcome(
     task: Task, shape: Shape, cost: np.ndarray, counted: np.ndarray,
     values: np.ndarray, prices: np.ndarray,
@@ -67,7 +74,7 @@ def outcome(
     cost : of each column [k$/MWh]
     counted : emissions that the cap counts, of each column [t/MWh]
     """
-    emitted, true = float(counted @ values), float(cost @ values)
+    emitted, true = dot(counted, values), dot(cost, values)
     return Outcome(
         task=task,
         cost=true,

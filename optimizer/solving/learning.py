@@ -1,0 +1,245 @@
+"""What is known of the operating blocks: cuts, and what a plan costs, lacks and emits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from optimizer.model.blocks import T_PER_LINK, links
+from optimizer.preparing.case import Case
+from optimizer.solving.cuts import CutPool
+from optimizer.solving.oracles import ADEQUACY, COST, EMISSIONS, BlockOracle, Outcome, Task
+from optimizer.solving.planning_arrays import PlanningArrays
+from optimizer.solving.truth import links_of, operates
+
+LEAST_MISSING = 1e-6
+"""MW of load or kt of CO2 from which a block counts as short."""
+NEWS = 1e-4
+"""Relative violation from which a re-priced cut is kept."""
+UNSERVED_FACTOR = 100.0
+"""Multiple of its price at which unserved energy makes a point worse."""
+CO2_GUESS = 0.05
+"""First guess of a cap's price [k$/t]; seeds go up to 12 times it."""
+SEED_ADDERS = (0.0, 0.01, 0.03, 0.1, 1.0, np.inf)
+
+
+class Learning:
+    """Planning arrays + pool of cuts + oracle."""
+
+    def __init__(self, case: Case, arrays: PlanningArrays, oracle: BlockOracle) -> None:
+        self.case, self.arrays, self.oracle = case, arrays, oracle
+        self.names = {name: links.names(case, site) for name, site in case.sites.items()}
+        self.caps = {c.group: c.value for c in case.co2_caps}
+        self.kin = self._kin()
+        self.load_columns = np.concatenate(
+            [
+                arrays.link[s][[n.startswith("it_mw:") for n in self.names[s]]].ravel()
+                for s in case.sites
+            ]
+        )
+        self.pool = CutPool(arrays, self.load_columns)
+
+    def _kin(self) -> dict[str, list[str]]:
+        """Sites with the same sun and wind and the same rows: they learn from each other."""
+
+        def mark(name: str) -> tuple[object, ...]:
+            site = self.case.sites[name]
+            weather = sorted(
+                (a.technology, hash(a.availability.tobytes()))
+                for a in site.assets
+                if a.kind == "variable"
+            )
+            return (*weather, self.oracle.shape(name, 0).matrix.shape[0])
+
+        marks = {name: mark(name) for name in self.case.sites}
+        return {n: [o for o in marks if o != n and marks[o] == marks[n]] for n in marks}
+
+    # -- cuts -------------------------------------------------------------------------
+
+    def seed(self) -> None:
+        """Cuts from hourly prices guessed without a solve: cheapest running cost plus an adder."""
+        top = 12 * CO2_GUESS
+        for site in self.case.sites:
+            for p in range(len(self.case.periods)):
+                shape, cost = self.oracle.shape(site, p), self.oracle.cost(site, p)
+                hours = len(shape.hours)
+                cheapest = np.full(hours, self.case.unserved_price)
+                for name, part in shape.groups.items():
+                    if name == "import" or name.startswith("generation:"):
+                        dear = cost[part] > 1e-6
+                        np.minimum(cheapest, np.where(dear, cost[part], cheapest), out=cheapest)
+                # At prices of 0 the block costs at least what it may be paid.
+                self.pool.add(site, p, shape.cut(cost, np.zeros(shape.matrix.shape[0])))
+                for adder in SEED_ADDERS:
+                    for co2 in (0.0, top) if shape.co2_row >= 0 else (0.0,):
+                        prices = np.zeros(shape.matrix.shape[0])
+                        level = np.minimum(cheapest + adder, self.case.unserved_price)
+                        prices[shape.balance] = level
+                        start = shape.balance.stop
+                        end = shape.matrix.shape[0] - (shape.co2_row >= 0) - (shape.water_row >= 0)
+                        prices[start:end] = float(level.mean())
+                        if shape.co2_row >= 0:
+                            prices[shape.co2_row] = -co2
+                        self.pool.add(site, p, shape.cut(cost, prices))
+
+    def seed_mixes(self) -> None:
+        """Cuts from a few solved mixes of each site, re-priced for all periods of the same hours.
+
+        For each MW of facility peak: thermal alone; half grid and thermal with sun, wind and
+        storage; much sun, wind and storage with some grid and thermal.
+        """
+        mixes = ((0.0, 1.2, 0.0, 0.0), (0.7, 0.6, 1.0, 0.3), (0.4, 0.5, 2.5, 0.9))
+        last = {key: p for p, key in enumerate(self.oracle.hours_keys)}
+        tasks = []
+        for name, site in self.case.sites.items():
+            thermal = [a for a in site.assets if a.kind == "thermal"]
+            for p in last.values():
+                for grid, firm, variable, stored in mixes:
+                    x = np.zeros(len(self.names[name]))
+                    x[[n.startswith("it_mw:") for n in self.names[name]]] = 100 / len(
+                        self.case.workloads
+                    )
+                    peak = 100 * float(site.pue.max())
+                    at = {n: k for k, n in enumerate(self.names[name])}
+                    if site.offers:
+                        x[at[links.FIRM]] = peak * (grid if thermal else max(grid, 1.05))
+                    for a in site.assets:
+                        share = {"thermal": firm / max(1, len(thermal)), "variable": variable,
+                                 "storage": stored}[a.kind]  # fmt: skip
+                        if a.kind == "thermal" and not site.offers:
+                            share = 1.2 / len(thermal)
+                        x[at[links.power(a)]] = peak * share
+                        if a.is_storage:
+                            x[at[links.energy(a)]] = 4 * peak * share
+                    x[[n in (links.CO2, links.WATER) for n in self.names[name]]] = 1e6
+                    price = 0.03 if self.caps and stored > 0.5 else 0.0
+                    tasks.append(Task(name, p, x, price))
+        for outcome in self.oracle.evaluate(tasks):
+            task = outcome.task
+            own = self._mean_cost(task.site, task.period)
+            for p in self.oracle.same_hours(task.period):
+                ratio = self._mean_cost(task.site, p) / own
+                cut = self.oracle.cut(task.site, p, outcome.prices * ratio)
+                self.pool.add(task.site, p, cut)
+
+    def learn(self, outcomes: Iterable[Outcome], x: np.ndarray | None = None) -> None:
+        """Add the outcomes' cuts, and re-priced ones of look-alike blocks violated at x.
+
+        Hourly prices of one period, scaled by the growth of running cost, give a valid cut of
+        any other period with the same hours; it is kept if it says something new at x. What
+        is needed for adequacy does not change with prices: it holds in all such periods.
+        """
+        for outcome in outcomes:
+            task = outcome.task
+            row = self._row(task.site, outcome.cut, task.purpose)
+            self.pool.add(task.site, task.period, row, cost=task.purpose == COST)
+            if x is None:
+                continue
+            for other in self.kin[task.site]:
+                self._offer(other, task.period, outcome.prices, x, task.purpose)
+            own = self._mean_cost(task.site, task.period)
+            for p in self.oracle.same_hours(task.period):
+                if p != task.period:
+                    ratio = self._mean_cost(task.site, p) / own if task.purpose == COST else 1.0
+                    self._offer(task.site, p, outcome.prices * ratio, x, task.purpose)
+
+    def _mean_cost(self, site: str, period: int) -> float:
+        """Sum of running costs of supplies, to scale prices from one period to another."""
+        cost = self.oracle.cost(site, period)
+        unserved = self.oracle.shape(site, period).groups["unserved"]
+        return max(float(cost.sum() - cost[unserved].sum()), 1e-9)
+
+    def _row(self, site: str, cut: np.ndarray, purpose: str) -> np.ndarray:
+        """A cut's coefficients in the units of its row: k$, MW of load, kt above the quota."""
+        if purpose == ADEQUACY:
+            return cut / max(float(cut.max(initial=0.0)), 1e-12)
+        if purpose == EMISSIONS:
+            row = cut / T_PER_LINK
+            row[self.names[site].index(links.CO2)] -= 1.0
+            return row
+        return cut
+
+    def _offer(
+        self, site: str, period: int, prices: np.ndarray, x: np.ndarray, purpose: str
+    ) -> None:
+        """Keep the cut of these prices if it says more than is known at x."""
+        row = self._row(site, self.oracle.cut(site, period, prices, purpose), purpose)
+        known, least = 0.0, LEAST_MISSING
+        if purpose == COST:
+            known = float(x[self.arrays.operating[site][period]])
+            least = NEWS * (1 + abs(known))
+        if self.pool.value(site, period, row, x) > known + least:
+            self.pool.add(site, period, row, cost=purpose == COST)
+
+    # -- what a plan costs, lacks and emits ------------------------------------------------
+
+    def operating(self, x: np.ndarray) -> Iterator[tuple[str, int, np.ndarray]]:
+        """(site, period, links) of the blocks that operate at x."""
+        for name, site in self.case.sites.items():
+            for p in range(len(self.case.periods)):
+                at = links_of(self.arrays, x, name, p)
+                if operates(site, self.names[name], at):
+                    yield name, p, at
+
+    def evaluate(
+        self, x: np.ndarray, co2: dict[str, float], cost: np.ndarray, constant: float
+    ) -> tuple[float, list[Outcome]]:
+        """Blocks at x -> (value of the plan with CO2 priced, a Lagrangian [k$]; outcomes).
+
+        What may not stay unserved counts as more than any delay: such a point is no centre.
+        """
+        base = cost.copy()
+        base[self.arrays.operating_columns] = 0.0
+        value = float(base @ x) + constant
+        tasks = []
+        for site, p, at in self.operating(x):
+            period = self.case.periods[p]
+            price = co2.get(period.group, 0.0) / period.pass_weight
+            tasks.append(Task(site, p, at, price))
+        outcomes = self.oracle.evaluate(tasks)
+        strict = self.case.allowed_unserved_share == 0
+        dear = UNSERVED_FACTOR * self.case.unserved_price if strict else 0.0
+        for o in outcomes:
+            weight = self.case.periods[o.task.period].pass_weight
+            value += (o.priced + dear * o.unserved) * weight
+        for group, price in co2.items():
+            value -= price * self.caps[group]
+        return value, outcomes
+
+    def missing(self, x: np.ndarray) -> dict[tuple[str, int], float]:
+        """IT MW of (site, period) that x places but cannot serve; adequacy cuts are learnt.
+
+        The load that a block cannot serve, as MW at its own profile.
+        """
+        if self.case.allowed_unserved_share > 0:
+            return {}
+        tasks = [Task(s, p, at, 0.0, purpose=ADEQUACY) for s, p, at in self.operating(x)]
+        found, short = {}, []
+        for outcome in self.oracle.evaluate(tasks):
+            task = outcome.task
+            mw = float(self._row(task.site, outcome.cut, ADEQUACY) @ task.x)
+            if mw > LEAST_MISSING:
+                short.append(outcome)
+                found[task.site, task.period] = mw
+        self.learn(short, x)
+        return found
+
+    def over_caps(self, outcomes: Iterable[Outcome]) -> set[str]:
+        """Groups whose CO2 cap the outcomes exceed."""
+        emitted: dict[str, float] = {}
+        for o in outcomes:
+            group = self.case.periods[o.task.period].group
+            emitted[group] = emitted.get(group, 0.0) + o.co2
+        return {g for g, cap in self.caps.items() if emitted.get(g, 0.0) > cap * (1 + 1e-6)}
+
+    def require_quotas(self, x: np.ndarray, groups: set[str]) -> None:
+        """Learn the least emissions of the blocks of these groups that serve all load at x."""
+        if not groups or self.case.allowed_unserved_share > 0:
+            return
+        tasks = [
+            Task(s, p, at, 0.0, purpose=EMISSIONS)
+            for s, p, at in self.operating(x)
+            if self.case.periods[p].group in groups
+        ]
+        self.learn(self.oracle.evaluate(tasks), x)
