@@ -11,6 +11,7 @@ plan is kept: plans of step 2 exploit cuts that are still too low.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,8 +34,10 @@ ALL = (*DISCRETE, "units")
 FINAL_SHARE = 0.08
 """Share of the time that is kept for the last evaluation with dispatch."""
 FEW_INTEGERS = 400
-FIRST_ROUNDS, SMALL_ROUNDS, EXPLORE_ROUNDS, REFIT_ROUNDS = 8, 12, 6, 30
+FIRST_ROUNDS, MORE_ROUNDS, SMALL_ROUNDS, EXPLORE_ROUNDS, REFIT_ROUNDS = 8, 3, 12, 6, 30
 MIP_ROUNDS, REFITS, MENDS = 4, 3, 10
+NEAR_ENOUGH = 0.02
+"""Share by which what a plan lacks may be understated while it is mended."""
 
 
 @dataclass(eq=False)
@@ -68,7 +71,6 @@ class Engine:
         self.phase = "build"
         self.relaxed: Relaxed | None = None
         self.keep = np.empty(0, dtype=int)
-        self.tried: set[bytes] = set()
         self.planning: Planning = build(case)
         self.arrays: PlanningArrays = to_arrays(self.planning)
         self.oracle = BlockOracle(
@@ -151,25 +153,32 @@ class Engine:
         self.tell("relaxation")
         return done
 
+    def relax_more(self) -> None:
+        """Some more rounds of the relaxation, of which whole plans learn too."""
+        self.relax(MORE_ROUNDS)
+
     def _relax_round(self, number: int, value: float, estimate: float) -> None:
         self.raise_bound(value)
         if number % 4 == 0:
             self.tell("relaxation")
 
-    def bound_plan(self, seconds: float) -> np.ndarray | None:
+    def bound_plan(
+        self, seconds: float, meanwhile: Callable[[], object] | None
+    ) -> np.ndarray | None:
         """The mixed-integer bound over all sites; its plan if there is one.
 
-        Solved again with the cuts of the pool that its plan violates most, few at a time.
+        More is learnt beside the first solve (``meanwhile``). Solved again with the cuts of the pool that its plan violates most, few at a time.
         """
         master, plan = self.master, None
         # Whole units cost little and slow the bound: they are relaxed unless the case is small.
         kinds = ALL if self.small or self.gap_now() < 0.5 * self.gap else DISCRETE
         end = time.monotonic() + seconds
-        for _ in range(MIP_ROUNDS):
+        for number in range(MIP_ROUNDS):
             start = master.valued(self.best.x, self.keep) if self.best else None
             found = master.mip(
                 kinds, self.keep, min(end - time.monotonic(), self.left), start=start,
                 gap=max(0.0, min(0.003, 0.2 * self.gap)),
+                meanwhile=None if number else meanwhile,
             )  # fmt: skip
             self.raise_bound(found.bound)
             if found.infeasible:
@@ -178,7 +187,8 @@ class Engine:
             if plan is None or self.gap_now() <= self.gap or self.stopping():
                 break
             new = np.setdiff1d(master.pool.worst(plan, 1), self.keep)
-            far = master.pool.slack(plan, new) < -1e-3 * master.pool.scale(plan)[new]
+            near = min(1e-3, 0.1 * self.gap)
+            far = master.pool.slack(plan, new) < -near * master.pool.scale(plan)[new]
             self.keep = np.union1d(self.keep, new)
             if not far.any() or end - time.monotonic() < 0.3 * seconds:
                 break
@@ -198,16 +208,19 @@ class Engine:
                 return
             x = whole.x
         fixed, cuts, start = master.fixed(x, ALL), self.keep, x
+        # A plan that is hardly better than the best is not worth the rounds.
+        cutoff = np.inf
+        if self.best is not None and not self.small:
+            cutoff = self.best.truth.total * (1 - 0.25 * min(self.gap, self.gap_now() - self.gap))
         for _ in range(REFITS):
             sized = master.relax(
                 fixed, rounds=rounds, tolerance=tolerance, start=start, cuts=cuts,
-                deadline=end, serve=True,
+                deadline=end, serve=True, cutoff=cutoff,
             )  # fmt: skip
             if sized is None:
                 return
             cuts = np.union1d(cuts, sized.tight)
-            known = np.inf if self.best is None else self.best.truth.total
-            if sized.bound >= known and self.best is not None:
+            if sized.bound > cutoff:
                 break
             true = min(self.consider(y) for y in (sized.x, sized.center))
             self.note(f"refit: model {sized.bound / 1e3:,.1f} true {true / 1e3:,.1f}")
@@ -230,14 +243,13 @@ class Engine:
             self.best = Incumbent(quotas(self.case, self.arrays, truth, x), truth)
         return truth.total
 
-    def improve(self, seconds: float, rounds: int) -> None:
+    def improve(
+        self, seconds: float, rounds: int, meanwhile: Callable[[], object] | None = None
+    ) -> None:
         """The mixed-integer bound over all sites, then a refit of its plan."""
-        plan = self.bound_plan(seconds)
+        plan = self.bound_plan(seconds, meanwhile)
         if plan is None or self.stopping() or self.gap_now() <= self.gap:
             return
-        whole = np.round(plan[self.arrays.integer]).astype(np.int32).tobytes()
-        if whole not in self.tried or self.best is None:
-            self.tried.add(whole)
         self.refit(plan, rounds, min(1.5 * seconds, self.left))
         if self.best is not None:
             self.keep = np.union1d(self.keep, self.master.thin([self.best.x]))
@@ -247,19 +259,22 @@ class Engine:
         self.known.seed()
         self.known.seed_mixes()
         self.tell("seed")
-        relaxed = self.relax(FIRST_ROUNDS if not self.small else SMALL_ROUNDS)
+        relaxed = self.relax(SMALL_ROUNDS if self.small else FIRST_ROUNDS)
         seconds = min(60.0, max(2.0, 0.1 * self.limit))
-        self.improve(0.5 * seconds if not self.small else seconds, FIRST_ROUNDS)
-        if self.gap_now() > self.gap and not self.stopping() and not self.small:
-            self.master.explore(relaxed, EXPLORE_ROUNDS, self.started + 0.3 * self.limit)
-            self.tell("explore")
-            self.relax(FIRST_ROUNDS)
+        if not self.small:
+            deadline = self.started + 0.3 * self.limit
+            self.improve(
+                0.5 * seconds, FIRST_ROUNDS,
+                lambda: self.master.explore(relaxed, EXPLORE_ROUNDS, deadline),
+            )  # fmt: skip
+            if self.gap_now() > self.gap and not self.stopping():
+                self.relax(MORE_ROUNDS)
         stalled = 0
         while self.gap_now() > self.gap:
             if self.stopping():
                 return "interrupted" if self._asked_to_stop() else "time_limit"
             state = (self.bound, self.best.truth.total if self.best else np.inf)
-            self.improve(seconds, REFIT_ROUNDS)
+            self.improve(seconds, REFIT_ROUNDS, None if self.small else self.relax_more)
             same = state == (self.bound, self.best.truth.total if self.best else np.inf)
             stalled = stalled + 1 if same else 0
             if stalled >= 25:
@@ -285,7 +300,7 @@ class Engine:
         x = extract.cleaned(self.planning, self.arrays, x)
         shaved = 0.0
         for _ in range(MENDS):
-            short = self.known.missing(x)
+            short = self.known.missing(x, near=NEAR_ENOUGH)
             if not short:
                 break
             shaved += sum(short.values())

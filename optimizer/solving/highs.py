@@ -114,6 +114,13 @@ def run_mip(
         _running.add(model)
     try:
         model.run()
+        for name, value in (("presolve", "choose"), ("presolve", "off")):
+            if model.getModelStatus() != highspy.HighsModelStatus.kSolveError:
+                break
+            # HiGHS has failed on a start or in presolve: from scratch, then without it.
+            model.clearSolver()
+            model.setOptionValue(name, value)
+            model.run()
     finally:
         with _guard:
             _running.discard(model)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +25,15 @@ CO2_GUESS = 0.05
 SEED_ADDERS = (0.0, 0.01, 0.03, 0.1, 1.0, np.inf)
 
 
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """What a block cost at its last point."""
+
+    x: np.ndarray
+    co2_price: float
+    outcome: Outcome
+
+
 class Learning:
     """Planning arrays + pool of cuts + oracle."""
 
@@ -39,6 +49,8 @@ class Learning:
             ]
         )
         self.pool = CutPool(arrays, self.load_columns)
+        self._cost_at: dict[tuple[str, int], _Known] = {}
+        self._adequate_at: dict[tuple[str, int], np.ndarray] = {}
 
     def _kin(self) -> dict[str, list[str]]:
         """Sites with the same sun and wind and the same rows: they learn from each other."""
@@ -184,20 +196,30 @@ class Learning:
 
     def evaluate(
         self, x: np.ndarray, co2: dict[str, float], cost: np.ndarray, constant: float
-    ) -> tuple[float, list[Outcome]]:
-        """Blocks at x -> (value of the plan with CO2 priced, a Lagrangian [k$]; outcomes).
+    ) -> tuple[float, list[Outcome], set[str]]:
+        """Blocks at x -> value of the plan with CO2 priced, a Lagrangian [k$].
 
-        What may not stay unserved counts as more than any delay: such a point is no centre.
+        And the outcomes that are news, and the groups whose CO2 cap is exceeded. What may not stay unserved counts as more than any delay: such a point is no centre.
         """
         base = cost.copy()
         base[self.arrays.operating_columns] = 0.0
         value = float(base @ x) + constant
-        tasks = []
+        tasks, outcomes = [], []
         for site, p, at in self.operating(x):
             period = self.case.periods[p]
             price = co2.get(period.group, 0.0) / period.pass_weight
-            tasks.append(Task(site, p, at, price))
-        outcomes = self.oracle.evaluate(tasks)
+            known = self._cost_at.get((site, p))
+            if known is not None and price == known.co2_price and _same(at, known.x):
+                outcomes.append(known.outcome)
+            else:
+                tasks.append(Task(site, p, at, price))
+        news = self.oracle.evaluate(tasks)
+        for o in news:
+            # Prices are long and have been learnt by then.
+            kept = replace(o, prices=np.empty(0))
+            price = o.task.co2_price or 0.0
+            self._cost_at[o.task.site, o.task.period] = _Known(o.task.x, price, kept)
+        outcomes += news
         strict = self.case.allowed_unserved_share == 0
         dear = UNSERVED_FACTOR * self.case.unserved_price if strict else 0.0
         for o in outcomes:
@@ -205,16 +227,28 @@ class Learning:
             value += (o.priced + dear * o.unserved) * weight
         for group, price in co2.items():
             value -= price * self.caps[group]
-        return value, outcomes
+        emitted: dict[str, float] = {}
+        for o in outcomes:
+            group = self.case.periods[o.task.period].group
+            emitted[group] = emitted.get(group, 0.0) + o.co2
+        over = {g for g, cap in self.caps.items() if emitted.get(g, 0.0) > cap * (1 + 1e-6)}
+        return value, news, over
 
-    def missing(self, x: np.ndarray) -> dict[tuple[str, int], float]:
+    def missing(
+        self, x: np.ndarray, near: float = np.inf
+    ) -> dict[tuple[str, int], float]:
         """IT MW of (site, period) that x places but cannot serve; adequacy cuts are learnt.
 
-        The load that a block cannot serve, as MW at its own profile.
+        The load that a block cannot serve, as MW at its own profile; it may be understated by
+        the share ``near``.
         """
         if self.case.allowed_unserved_share > 0:
             return {}
-        tasks = [Task(s, p, at, 0.0, purpose=ADEQUACY) for s, p, at in self.operating(x)]
+        tasks = [
+            Task(s, p, at, 0.0, purpose=ADEQUACY, near=near)
+            for s, p, at in self.operating(x)
+            if not self._surely_adequate(s, p, at)
+        ]
         found, short = {}, []
         for outcome in self.oracle.evaluate(tasks):
             task = outcome.task
@@ -222,24 +256,33 @@ class Learning:
             if mw > LEAST_MISSING:
                 short.append(outcome)
                 found[task.site, task.period] = mw
+            elif outcome.cost <= 0.0:
+                self._adequate_at[task.site, task.period] = task.x
         self.learn(short, x)
         return found
 
-    def over_caps(self, outcomes: Iterable[Outcome]) -> set[str]:
-        """Groups whose CO2 cap the outcomes exceed."""
-        emitted: dict[str, float] = {}
-        for o in outcomes:
-            group = self.case.periods[o.task.period].group
-            emitted[group] = emitted.get(group, 0.0) + o.co2
-        return {g for g, cap in self.caps.items() if emitted.get(g, 0.0) > cap * (1 + 1e-6)}
+    def _surely_adequate(self, site: str, period: int, x: np.ndarray) -> bool:
+        """Whether the block served more load with less the last time that it served all."""
+        before = self._adequate_at.get((site, period))
+        if before is None:
+            return False
+        loads = len(self.case.workloads)
+        sizes = np.array([n != links.CO2 for n in self.names[site][loads:]])
+        more = (x[loads:] >= before[loads:] - 1e-12)[sizes]
+        return bool((x[:loads] <= before[:loads] + 1e-12).all() and more.all())
 
     def require_quotas(self, x: np.ndarray, groups: set[str]) -> None:
         """Learn the least emissions of the blocks of these groups that serve all load at x."""
         if not groups or self.case.allowed_unserved_share > 0:
             return
         tasks = [
-            Task(s, p, at, 0.0, purpose=EMISSIONS)
+            Task(s, p, at, 0.0, purpose=EMISSIONS, near=np.inf)
             for s, p, at in self.operating(x)
             if self.case.periods[p].group in groups
         ]
         self.learn(self.oracle.evaluate(tasks), x)
+
+
+def _same(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two points of a block are the same but for rounding."""
+    return bool(np.abs(a - b).max(initial=0.0) <= 1e-10 * (1.0 + np.abs(a).max(initial=0.0)))

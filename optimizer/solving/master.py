@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,7 +26,7 @@ SERVED_SHORT = 2e-4
 """Share of load that may be missing when sizes count as found; what remains is mended."""
 WAIT_SHORT, MOST_WAITS = 0.02, 3
 """While more than this share of load is missing, costs are asked only after so many rounds."""
-LAZY_ROUNDS = 4
+LAZY_ROUNDS = 2
 JOINT = (
     "demand_met", "demand_in_blocks", "slots_delivered", "spending_within_budget",
     "co2_within_cap",
@@ -163,6 +164,7 @@ class Master:
         start: np.ndarray | None = None,
         cuts: np.ndarray | None = None,
         serve: bool = False,
+        cutoff: float = INFINITY,
         co2: dict[str, float] | None = None,
         on_round: Callable[[int, float, float], None] | None = None,
     ) -> Relaxed | None:
@@ -191,7 +193,7 @@ class Master:
             )  # fmt: skip
             if on_round is not None:
                 on_round(number, solution.value, estimate)
-            if time.monotonic() > deadline or self.should_stop():
+            if time.monotonic() > deadline or self.should_stop() or solution.value > cutoff:
                 break
             missing = known.missing(x)
             short, load = sum(missing.values()), float(x[known.load_columns].sum())
@@ -213,17 +215,17 @@ class Master:
             alone = center is None or center_co2 is None or poor
             try_x = x if alone else 0.5 * (x + center)
             try_co2 = co2 if alone else {g: 0.5 * (co2[g] + center_co2[g]) for g in co2}
-            value, outcomes = known.evaluate(try_x, try_co2, arrays.cost, arrays.constant)
-            known.learn(outcomes, x)
-            known.require_quotas(x, known.over_caps(outcomes))
+            value, news, over = known.evaluate(try_x, try_co2, arrays.cost, arrays.constant)
+            known.learn(news, x)
+            known.require_quotas(x, over)
             if value < estimate or center_co2 is None:
                 center, estimate, center_co2 = try_x, value, try_co2
             if not lp.extend(x) and not alone:
                 # The middle gave nothing new: ask at the LP's own point.
-                value, outcomes = known.evaluate(x, co2, arrays.cost, arrays.constant)
+                value, news, over = known.evaluate(x, co2, arrays.cost, arrays.constant)
                 if value < estimate:
                     center, estimate, center_co2 = x, value, co2
-                known.learn(outcomes)
+                known.learn(news)
                 if not lp.extend(x):
                     break
         if result is not None and center is not None:
@@ -291,8 +293,12 @@ class Master:
         start: np.ndarray | None = None,
         gap: float = 0.002,
         effort: float = 0.05,
+        meanwhile: Callable[[], object] | None = None,
     ) -> Solution:
-        """The planning MIP with these cuts; only columns of ``kinds`` are whole."""
+        """The planning MIP with these cuts; only columns of ``kinds`` are whole.
+
+        HiGHS runs on one thread; ``meanwhile`` runs beside it.
+        """
         arrays = self.arrays if arrays is None else arrays
         matrix, low, high = with_cuts(arrays, self.pool, cuts)
         whole = np.isin(arrays.kind, [KINDS.index(k) for k in kinds])
@@ -302,7 +308,12 @@ class Master:
             random_seed=int(self.case.inputs.setting("seed")),
         )  # fmt: skip
         model.changeObjectiveOffset(arrays.constant)
-        return run_mip(model, whole, seconds, start)
+        if meanwhile is None:
+            return run_mip(model, whole, seconds, start)
+        with ThreadPoolExecutor(1) as beside:
+            found = beside.submit(run_mip, model, whole, seconds, start)
+            meanwhile()
+            return found.result()
 
     def fixed(self, x: np.ndarray, kinds: tuple[str, ...]) -> PlanningArrays:
         """The planning arrays with the integers of these kinds fixed at x."""

@@ -18,8 +18,6 @@ from optimizer.solving.oracles.blocks import Blocks
 from optimizer.solving.oracles.task import ADEQUACY, COST, Outcome, Task, dot, outcome
 
 PASSES = 10
-NEAR_ENOUGH = 0.02
-"""Share by which a cut of another purpose than cost may fall short of the answer."""
 QUOTA_ROUNDS = 16
 LEAST = 1e-7
 """A storage of less than this share of the block's largest link is none."""
@@ -145,7 +143,7 @@ class OneStorageOracle:
         # How much is missing need not be known as exactly as what is paid.
         if task.purpose == ADEQUACY and answer.priced <= FEASIBLE * scale:
             return answer
-        near = self.tolerance if task.purpose == COST else NEAR_ENOUGH
+        near = max(self.tolerance, task.near)
         if answer.priced - promised > near * max(abs(answer.priced), scale * 1e-3):
             return None
         return answer
@@ -174,6 +172,7 @@ class OneStorageOracle:
         most = float(used.max(initial=0.0))
         dearest = float(posed.priced[posed.plain.shape.groups["unserved"]][0])
         sides: dict[bool, tuple[float, float, np.ndarray]] = {}
+        highest = 1.01 * dearest / max(float(used[used > 0].min(initial=most)), 1e-9)
         price = self._quota_price.get((*posed.key, row), 0.01 * dearest / most)
         best: np.ndarray | None = None
         reached = -np.inf
@@ -190,7 +189,8 @@ class OneStorageOracle:
                 self._quota_price[*posed.key, row] = price
             sides[amount <= limit] = (cost, amount, values)
             if True not in sides:
-                price *= 8.0
+                # At the highest price nothing that uses the quota is worth its while.
+                price = min(max(8.0 * price, 0.02 * dearest / most), highest)
             elif False not in sides:
                 price *= 0.2
             else:

@@ -17,7 +17,8 @@ class Task:
 
     With ``co2_price`` None the quota in x holds; with a price the quota row is free and its
     emissions are priced. ``purpose`` says what is minimised: running cost [k$]; with ADEQUACY
-    unserved energy [MWh]; with EMISSIONS what the CO2 cap counts [t], all load served.
+    unserved energy [MWh]; with EMISSIONS what the CO2 cap counts [t], all load served. A cut
+    may fall short of the answer by the share ``near``.
     """
 
     site: str
@@ -26,6 +27,7 @@ class Task:
     co2_price: float | None = None
     keep_dispatch: bool = False
     purpose: str = COST
+    near: float = 0.0
 
     @property
     def block(self) -> tuple[str, int, str]:
