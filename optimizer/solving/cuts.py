@@ -92,7 +92,7 @@ class CutPool:
             block = self._block[which]
             larger = (self._costs[which] == 0)[:, None] & self._loads[block]
             rows = np.where(larger, (1.0 + margin[block])[:, None] * rows, rows)
-        return rows
+        return np.asarray(rows)
 
     def slack(
         self, x: np.ndarray, which: np.ndarray | None = None, margin: np.ndarray | None = None

@@ -34,7 +34,9 @@ ALL = (*DISCRETE, "units")
 FINAL_SHARE = 0.08
 """Share of the time that is kept for the last evaluation with dispatch."""
 FEW_INTEGERS = 400
-FIRST_ROUNDS, MORE_ROUNDS, SMALL_ROUNDS, EXPLORE_ROUNDS, REFIT_ROUNDS = 8, 3, 12, 6, 30
+FIRST_ROUNDS, MORE_ROUNDS, SMALL_ROUNDS, EXPLORE_ROUNDS, REFIT_ROUNDS = 6, 3, 12, 6, 30
+FIRST_GAP = 0.01
+"""Gap of the first mixed-integer solve of a large case: a plan is wanted soon."""
 MIP_ROUNDS, REFITS, MENDS = 4, 3, 10
 NEAR_ENOUGH = 0.02
 """Share by which what a plan lacks may be understated while it is mended."""
@@ -173,11 +175,12 @@ class Engine:
         # Whole units cost little and slow the bound: they are relaxed unless the case is small.
         kinds = ALL if self.small or self.gap_now() < 0.5 * self.gap else DISCRETE
         end = time.monotonic() + seconds
+        early = self.best is None and not self.small
         for number in range(MIP_ROUNDS):
             start = master.valued(self.best.x, self.keep) if self.best else None
             found = master.mip(
                 kinds, self.keep, min(end - time.monotonic(), self.left), start=start,
-                gap=max(0.0, min(0.003, 0.2 * self.gap)),
+                gap=FIRST_GAP if early else max(0.0, min(0.003, 0.2 * self.gap)),
                 meanwhile=None if number else meanwhile,
             )  # fmt: skip
             self.raise_bound(found.bound)
@@ -190,7 +193,7 @@ class Engine:
             near = min(1e-3, 0.1 * self.gap)
             far = master.pool.slack(plan, new) < -near * master.pool.scale(plan)[new]
             self.keep = np.union1d(self.keep, new)
-            if not far.any() or end - time.monotonic() < 0.3 * seconds:
+            if early or not far.any() or end - time.monotonic() < 0.3 * seconds:
                 break
         self.tell("bound")
         return plan
@@ -262,12 +265,11 @@ class Engine:
         relaxed = self.relax(SMALL_ROUNDS if self.small else FIRST_ROUNDS)
         seconds = min(60.0, max(2.0, 0.1 * self.limit))
         if not self.small:
-            deadline = self.started + 0.3 * self.limit
-            self.improve(
-                0.5 * seconds, FIRST_ROUNDS,
-                lambda: self.master.explore(relaxed, EXPLORE_ROUNDS, deadline),
-            )  # fmt: skip
+            self.improve(0.5 * seconds, FIRST_ROUNDS)
             if self.gap_now() > self.gap and not self.stopping():
+                deadline = self.started + 0.3 * self.limit
+                self.master.explore(relaxed, EXPLORE_ROUNDS, deadline)
+                self.tell("explore")
                 self.relax(MORE_ROUNDS)
         stalled = 0
         while self.gap_now() > self.gap:

@@ -234,9 +234,7 @@ class Learning:
         over = {g for g, cap in self.caps.items() if emitted.get(g, 0.0) > cap * (1 + 1e-6)}
         return value, news, over
 
-    def missing(
-        self, x: np.ndarray, near: float = np.inf
-    ) -> dict[tuple[str, int], float]:
+    def missing(self, x: np.ndarray, near: float = np.inf) -> dict[tuple[str, int], float]:
         """IT MW of (site, period) that x places but cannot serve; adequacy cuts are learnt.
 
         The load that a block cannot serve, as MW at its own profile; it may be understated by

@@ -178,7 +178,8 @@ class Master:
         """
         lp = _LazyLP(self.pool, arrays, cuts)
         fixed_co2, known = co2, self.known
-        center, estimate, center_co2 = start, np.inf, None
+        center, estimate = start, np.inf
+        center_co2: dict[str, float] | None = None
         result: Relaxed | None = None
         waited = 0
         for number in range(rounds):
@@ -213,8 +214,10 @@ class Master:
             # Halfway to a poor centre would only halve what is missing: go to the LP's point.
             poor = not np.isfinite(estimate) or estimate - solution.value > 0.3 * abs(estimate)
             alone = center is None or center_co2 is None or poor
-            try_x = x if alone else 0.5 * (x + center)
-            try_co2 = co2 if alone else {g: 0.5 * (co2[g] + center_co2[g]) for g in co2}
+            try_x, try_co2 = x, co2
+            if center is not None and center_co2 is not None and not poor:
+                try_x = 0.5 * (x + center)
+                try_co2 = {g: 0.5 * (co2[g] + center_co2[g]) for g in co2}
             value, news, over = known.evaluate(try_x, try_co2, arrays.cost, arrays.constant)
             known.learn(news, x)
             known.require_quotas(x, over)
