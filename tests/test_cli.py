@@ -50,6 +50,14 @@ def test_result_folder_is_complete(result: Path) -> None:
     assert names <= {p.name for p in result.iterdir()}
 
 
+def test_run_samples_its_dates(result: Path) -> None:
+    summary = json.loads((result / "summary.json").read_text("utf-8"))
+    assert summary["first_power_p10"] <= summary["first_power_p50"] <= summary["first_power_p90"]
+    assert summary["date_draws"] >= 10_000 and summary["timing"]["dates"] < 5
+    assert (result / "tables" / "dates.csv").read_text("utf-8").count("plan,,,,first power") == 1
+    assert "How sure the dates are" in (result / "report.html").read_text("utf-8")
+
+
 def test_verify_passes_and_finds_a_change(result: Path) -> None:
     assert call("verify", result).returncode == 0
     costs = result / "tables" / "costs.csv"

@@ -31,6 +31,7 @@ TABLE_MEANINGS = {
     "placement": "IT load placed",
     "backlog": "IT load wanted, placed and missing",
     "schedule": "Steps of every build with dates",
+    "dates": "Sampled dates of every step, and how often it decides first and full power",
     "operation": "Energy, emissions and water of one pass of each period",
     "costs": "The objective, entry by entry, discounted",
     "cashflow": "Payments by month, not discounted",
@@ -71,6 +72,17 @@ MEANINGS = {
     "date": ("Month of payment", "date"), "limit": ("What is limited", ""),
     "scope": ("Where the limit holds", ""), "period_or_year": ("When the limit holds", ""),
     "used": ("What the plan uses", "see unit"), "limit_value": ("The limit", "see unit"),
+    "factor": ("Steps of the same factor share a draw", ""),
+    "basis": ("Range of the months: stated in the input, assumed by the tool, or fixed", ""),
+    "low_months": ("Low of the step's duration", "months"),
+    "likely_months": ("Likely duration of the step", "months"),
+    "high_months": ("High of the step's duration", "months"),
+    "planned_date": ("End of the step in the plan", "date"),
+    "p10_date": ("In 10 % of the draws it ends by then", "date"),
+    "p50_date": ("In half of the draws it ends by then", "date"),
+    "p90_date": ("In 90 % of the draws it ends by then", "date"),
+    "critical_first_share": ("Share of draws in which late first power waits for it", "1"),
+    "critical_full_share": ("Share of draws in which late full power waits for it", "1"),
     "binding": ("Whether all of it is used", "TRUE or FALSE"),
 }  # fmt: skip
 FORMATS = {
@@ -140,7 +152,11 @@ def _kind(name: str, column: pd.Series) -> str:
     """Which number format a column takes."""
     if pd.api.types.is_bool_dtype(column):
         return "flag"
-    if pd.api.types.is_datetime64_any_dtype(column) or name in ("open_date", "start", "end"):
+    if (
+        pd.api.types.is_datetime64_any_dtype(column)
+        or name.endswith("date")
+        or name in ("start", "end")
+    ):
         return "date"
     if not pd.api.types.is_numeric_dtype(column):
         return "text"
@@ -258,6 +274,8 @@ def _key_figures(summary: dict[str, Any]) -> list[tuple[str, float | str, str]]:
         ("Lower bound", "bound", "million USD, discounted", 1e-6),
         ("Proven gap", "gap", "% of total cost", 100.0),
         ("Delay", "delay_mw_months", "MW-months", 1.0),
+        ("Delay, P50", "delay_mw_months_p50", "MW-months", 1.0),
+        ("Delay, P90", "delay_mw_months_p90", "MW-months", 1.0),
         ("Unserved energy", "unserved_mwh", "MWh", 1.0), ("CO2", "co2_t", "t", 1.0),
         ("CO2, on site", "co2_onsite_t", "t", 1.0), ("CO2, grid", "co2_grid_t", "t", 1.0),
         ("Water", "water_m3", "m3", 1.0), ("Land", "land_km2", "km2", 1.0),
@@ -266,10 +284,11 @@ def _key_figures(summary: dict[str, Any]) -> list[tuple[str, float | str, str]]:
         if isinstance(value, int | float) and math.isfinite(value):
             figures.append((name, float(value) * scale, unit))
     for name, key in (
-        ("First power", "first_power_date"),
-        ("Full power", "full_power_date"),
-        ("Status", "status"),
+        ("First power, planned", "first_power_date"), ("First power, P50", "first_power_p50"),
+        ("First power, P90", "first_power_p90"),
+        ("Full power, planned", "full_power_date"), ("Full power, P50", "full_power_p50"),
+        ("Full power, P90", "full_power_p90"), ("Status", "status"),
         ("Run ended by", "stop_reason"),
-    ):
+    ):  # fmt: skip
         figures.append((name, str(summary.get(key) or "none"), ""))
     return figures
