@@ -21,7 +21,7 @@ DRAWS = 10_000
 SMALL_MW = 0.01
 """Load below this is nothing; single precision tells this much of 10 GW apart."""
 NEARLY = 0.99
-"""Share of the planned load from which a late plan counts as whole."""
+"""Share of the demand from which power counts as full."""
 EPSILON = 1e-6
 """Months; keeps rounding errors of sums from costing a month."""
 COLUMNS = (
@@ -176,10 +176,10 @@ class _Load:
         self.plan_load = sum(self.site_load.values(), np.zeros(self.months))
         self.lost = sum(self.site_lost.values(), np.zeros((draws, self.months), dtype=np.float32))
         self.first = self._first(self.plan_load - self.lost > SMALL_MW)
-        allowed = np.maximum(SMALL_MW, (1.0 - NEARLY) * self.plan_load)
-        self.full = self._full((self.backlog > SMALL_MW) | (self.lost > allowed))
+        allowed = np.maximum(SMALL_MW, (1.0 - NEARLY) * (self.backlog + self.plan_load))
+        self.full = self._full(self.backlog + self.lost > allowed)
         self.planned_first = self._first((self.plan_load > SMALL_MW)[None, :])[0]
-        self.planned_full = self._full((self.backlog > SMALL_MW)[None, :])[0]
+        self.planned_full = self._full((self.backlog > allowed)[None, :])[0]
         inside = self.lost[:, : self.horizon].sum(axis=1, dtype=np.float64)
         self.delay = float(self.backlog[: self.horizon].sum()) + inside
 

@@ -65,8 +65,8 @@ def sampled_dates(summary: dict[str, Any]) -> list[str]:
     if not summary.get("first_power_p50"):
         return []
     said = f"With lead times sampled, P50 (P90): first compute {_spread(summary, 'first_power')}"
-    if summary.get("full_power_date"):
-        said += f", all demand {_spread(summary, 'full_power')}"
+    if summary.get("full_power_p50"):
+        said += f", full power {_spread(summary, 'full_power')}"
     middle, late = summary["delay_mw_months_p50"], summary["delay_mw_months_p90"]
     return [f"{said}, delay {middle:,.0f} ({late:,.0f}) MW-months."]
 

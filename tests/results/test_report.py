@@ -245,10 +245,10 @@ def test_dates_are_told_with_how_sure_they_are(folder: Path, tmp_path: Path) -> 
     page = write_report(copy).read_text("utf-8")
     said = section(page, "decision")
     assert (
-        "P50 (P90): first compute Aug 2027 (Nov 2027), all demand Jan 2028 (Apr 2028), delay 1,700 "
+        "P50 (P90): first compute Aug 2027 (Nov 2027), full power Jan 2028 (Apr 2028), delay 1,700 "
         "(2,100) MW-months." in said
     )
-    assert "All demand met, P50 (P90) Jan 2028 (Apr 2028)" in said
+    assert "Full power, P50 (P90) Jan 2028 (Apr 2028)" in said
     sure = section(page, "dates-title")
     assert "full power Oct 2027 Oct 2027 Jan 2028 Apr 2028" in sure
     assert "Abilene: gas turbine, 2027-Q3, procurement 4 / 5 / 12 input Jul 2027" in sure

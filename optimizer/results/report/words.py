@@ -294,7 +294,7 @@ def tiles(result: Result) -> list[tuple[str, str]]:
         ("First load, planned", month(s.get("first_power_date")) or "never"),
         ("First load, P50 (P90)", p50_p90(s, "first_power")),
         ("All demand met, planned", month(s.get("full_power_date")) or "not in the plan"),
-        ("All demand met, P50 (P90)", p50_p90(s, "full_power")),
+        ("Full power, P50 (P90)", p50_p90(s, "full_power")),
         ("Proven gap", percent(s.get("gap"))),
         ("Independent check", "not run" if passed is None else "passed" if passed else "FAILED"),
     ]
