@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from optimizer.results.compare import Comparison, Part, Row
+from optimizer.results.live import LiveMoney
 from optimizer.results.report.words import amount, category, listing, money, month, percent, plain
 from optimizer.results.write import StoredResult
 
@@ -29,6 +30,7 @@ def why(comparison: Comparison, results: Sequence[StoredResult]) -> list[str]:
         lines = [
             *_inputs(comparison, at), *_sites(comparison, at), *_power(comparison, at),
             *_linked(comparison, results, at), *_dates(comparison, at), _money(comparison, at),
+            *_split(comparison, results, at),
             *_proof(comparison, results, at), *_limits(results, at),
         ]  # fmt: skip
         said += [f"{pair}: {line}" for line in lines]
@@ -179,6 +181,37 @@ def _money(comparison: Comparison, at: int) -> str:
     word = "more" if after > before else "less"
     return (f"costs {money(abs(after - before))} {word} ({money(before)} → {money(after)}): "
             f"{listing(named)}.")  # fmt: skip
+
+
+def _split(comparison: Comparison, results: Sequence[StoredResult], at: int) -> list[str]:
+    """What of the difference is other prices for the same plan, and what is another plan."""
+    if not _changed_inputs(comparison, at):
+        return []
+    first, other = results[0], results[at]
+    before, after = (float(r.summary["total_cost"]) for r in (first, other))
+    held = first_at_others_prices(first, other)
+    if held is None:
+        return []
+    said = (f"the plan of {comparison.letters[0]} would cost {money(held)} at the prices and rates "
+            f"of {comparison.letters[at]} ({_signed(held - before)}), whether or not the limits "
+            f"there allow it; deciding otherwise makes {_signed(after - held)} of the "
+            "difference")  # fmt: skip
+    return [f"{said}."]
+
+
+def first_at_others_prices(first: StoredResult, other: StoredResult) -> float | None:
+    """Cost of one plan at the prices of another case; None if that case lacks what it uses.
+
+    Delay is that of the plan: a demand that differs is not asked again.
+    """
+    names = ["period", "start", "months"]
+    calendars = [r.inputs.tables["periods"][names].reset_index(drop=True) for r in (first, other)]
+    if not calendars[0].equals(calendars[1]):
+        return None
+    try:
+        return LiveMoney(other.inputs, first.tables, first.dispatch).total
+    except (KeyError, IndexError):  # a site, technology, offer or permit that is not there
+        return None
 
 
 def _proof(comparison: Comparison, results: Sequence[StoredResult], at: int) -> list[str]:

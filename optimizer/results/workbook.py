@@ -13,12 +13,16 @@ from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
 from optimizer.reading.inputs import Inputs
+from optimizer.results.live import SHEET, LiveMoney
+from optimizer.results.live_sheets import CASHFLOW, add_live_sheets
 from optimizer.results.report.folder import TABLES, Result, as_read
 from optimizer.results.report.words import decision
 
 MOST_ROWS = 1_048_575
 """Rows that a sheet holds below its header."""
 WIDEST = 44
+SHEET_NAMES = {"cashflow": "payments"}
+"""Sheets that are not called like their table: ``cashflow`` is the sheet in formulas."""
 
 TABLE_MEANINGS = {
     "sites": "Candidate sites and when they open",
@@ -34,7 +38,7 @@ TABLE_MEANINGS = {
     "dates": "Sampled dates of every step, and how often it decides first and full power",
     "operation": "Energy, emissions and water of one pass of each period",
     "costs": "The objective, entry by entry, discounted",
-    "cashflow": "Payments by month, not discounted",
+    "payments": "Outlays by month, not discounted (tables/cashflow.csv)",
     "limits": "What is used of each limit",
 }
 MEANINGS = {
@@ -92,8 +96,9 @@ FORMATS = {
 
 
 def write_plan_workbook(
-    path: Path, tables: dict[str, pd.DataFrame], summary: dict[str, Any], inputs: Inputs
-) -> None:
+    path: Path, tables: dict[str, pd.DataFrame], summary: dict[str, Any], inputs: Inputs,
+    dispatch: pd.DataFrame | None = None,
+) -> None:  # fmt: skip
     """Write the plan as a workbook.
 
     Parameters
@@ -101,7 +106,8 @@ def write_plan_workbook(
     path : file to write
     tables : result tables by name, as in ``docs/results.md``
     summary : content of ``summary.json``
-    inputs : what was planned with, for its name and periods
+    inputs : what was planned with
+    dispatch : hourly series; without it there are no sheets in formulas
 
     Notes
     -----
@@ -112,10 +118,14 @@ def write_plan_workbook(
         "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False,
         "nan_inf_to_errors": False, "default_date_format": FORMATS["date"],
     }  # fmt: skip
-    shown = {**_pivot_tables(tables), **tables}
+    renamed = {SHEET_NAMES.get(name, name): table for name, table in tables.items()}
+    shown = {**_pivot_tables(tables), **renamed}
     with xlsxwriter.Workbook(str(path), options) as book:
         formats = {name: book.add_format({"num_format": code}) for name, code in FORMATS.items()}
-        _start_sheet(book, tables, shown, summary, inputs)
+        live = None if dispatch is None else LiveMoney(inputs, tables, dispatch)
+        _start_sheet(book, tables, shown, summary, inputs, live)
+        if live is not None:
+            add_live_sheets(book, live, float(summary["total_cost"]))
         for name, table in shown.items():
             _table_sheet(book, name, table.head(MOST_ROWS), formats)
 
@@ -221,7 +231,7 @@ def _width(header: str, kind: str, cells: list[Any]) -> float:
 
 def _start_sheet(
     book: Workbook, tables: dict[str, pd.DataFrame], shown: dict[str, pd.DataFrame],
-    summary: dict[str, Any], inputs: Inputs,
+    summary: dict[str, Any], inputs: Inputs, live: LiveMoney | None,
 ) -> None:  # fmt: skip
     """The decision in words, key figures with their units, and what each sheet holds."""
     stated = {n: as_read(tables.get(n, pd.DataFrame()), n) for n in TABLES}
@@ -256,6 +266,15 @@ def _start_sheet(
         sheet.write_string(row, 2, unit)
     row += 2
     sheet.write_row(row, 0, ["Sheet", "Rows", "Holds"], head)
+    if live is not None:
+        for name, count, meaning in (
+            (SHEET, len(live.assumptions), "Prices and rates that may be changed"),
+            (CASHFLOW, len(live.lines), "What the plan costs, in formulas on the assumptions"),
+        ):
+            row += 1
+            sheet.write_url(row, 0, f"internal:'{name}'!A1", string=name)
+            sheet.write_number(row, 1, count)
+            sheet.write_string(row, 2, meaning)
     for name, table in shown.items():
         row += 1
         cut = f"; only the first {MOST_ROWS:,} are here" if len(table) > MOST_ROWS else ""

@@ -111,7 +111,7 @@ def _fill(
     write_json(folder / "summary.json", summary)
     (folder / "solver.log").write_text("\n".join(plan.report.log) + "\n", encoding="utf-8")
     write_sites_geojson(folder / "sites.geojson", plan.tables, plan.inputs)
-    write_plan_workbook(folder / "plan.xlsx", tables, summary, plan.inputs)
+    write_plan_workbook(folder / "plan.xlsx", tables, summary, plan.inputs, plan.dispatch)
     write_report(folder)
     python, system = manifests.python_and_platform()
     made = manifests.Manifest(

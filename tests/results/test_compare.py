@@ -20,6 +20,8 @@ from optimizer.results.compare_out import (
     write_page,
     write_workbook,
 )
+from optimizer.results.verify import verify_plan
+from optimizer.results.why import first_at_others_prices
 from optimizer.results.write import StoredResult
 from tests.support import Rows, add_grid, base, inputs, profiles
 
@@ -104,6 +106,22 @@ def test_why_says_what_is_proven(pair: Comparison, results: list[StoredResult]) 
     assert all(not part.shown for part in same.parts if not part.whole)
     assert "the inputs are the same" in same.why[0]
     assert any("search made the difference" in line for line in same.why)
+
+
+def test_the_difference_is_split_into_prices_and_decisions(results: list[StoredResult]) -> None:
+    first, dear = results[:2]
+    held = first_at_others_prices(first, dear)
+    check = verify_plan(dear.inputs, first.tables, first.dispatch, None)
+    assert held == pytest.approx(check.objective_recomputed, abs=1)
+    # At three times the gas price the plan that knows of it is no dearer than the one that does not.
+    assert held is not None and held >= dear.summary["bound"] - 1
+    assert first_at_others_prices(first, first) == pytest.approx(first.summary["total_cost"], abs=1)
+    assert any("the plan of A would cost" in line for line in compare(results[:2]).why)
+    lacking = inputs({**rows_of(), "site_technologies": [
+        {"site": "*", "technology": "other", "max_mw": 1}], "technologies": [
+        {**rows_of()["technologies"][0], "technology": "other"}]})  # fmt: skip
+    bare = StoredResult(dear.folder, lacking, dear.tables, dear.dispatch, dear.summary)
+    assert first_at_others_prices(first, bare) is None
 
 
 def test_a_later_engine_delays_and_is_named_as_the_cause(results: list[StoredResult]) -> None:
