@@ -168,4 +168,5 @@ def _change_words(row: Row, at: int) -> str:
     more = change(row, at)
     if more is None or not row.differs:
         return ""
-    return ("+" if more > 0 else "") + shown(more, row.unit)
+    sign = "+" if more > 0 else "\N{MINUS SIGN}" if more < 0 else ""
+    return sign + shown(abs(more), row.unit)

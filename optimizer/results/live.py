@@ -108,6 +108,7 @@ class LiveMoney:
         self.technologies = self.input["technologies"].set_index("technology")
         self.offers = self.input["interconnections"].set_index(["site", "offer"])
         self.lines = [line for line in self._all() if line.quantity]
+        self.lines += self._rest({line.category for line in self.lines})
 
     @property
     def total(self) -> float:
@@ -141,6 +142,14 @@ class LiveMoney:
         yield from self._land()
         yield from self._compute()
         yield from self._operation()
+
+    def _rest(self, known: set[str]) -> Iterator[Line]:
+        """Categories that are not written out here stand as figures, so that none is missing."""
+        costs = self.tables.get("costs", pd.DataFrame(columns=["category", "usd"]))
+        for category, usd in costs.groupby("category", sort=False)["usd"].sum().items():
+            if str(category) not in known and usd:
+                yield Line(str(category), "", "as planned, not in formulas", "", float(usd), "USD",
+                           formula(1), formula(1), 1, formula(1))  # fmt: skip
 
     def _months(self, period: Period) -> tuple[float, Formula]:
         """How often and with what weight a monthly payment of a period counts."""

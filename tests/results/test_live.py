@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from python_calamine import CalamineWorkbook
 
@@ -279,6 +280,15 @@ def test_libreoffice_recalculates_rate_gas_and_power_price(
     assert found[5][3] == pytest.approx(wanted - plan.summary["total_cost"], abs=2)
 
 
+def test_a_category_that_is_not_written_out_stands_as_a_figure(plan: Plan) -> None:
+    more = pd.concat([plan.tables["costs"], pd.DataFrame([
+        {"category": "new", "site": "", "item": "x", "period": "p0", "usd": 1234.0}])])  # fmt: skip
+    money = LiveMoney(plan.inner.inputs, {**plan.tables, "costs": more}, plan.dispatch)
+    assert money.total == pytest.approx(plan.summary["total_cost"] + 1234, abs=1)
+    known = LiveMoney(plan.inner.inputs, plan.tables, plan.dispatch)
+    assert all(line.item != "as planned, not in formulas" for line in known.lines)
+
+
 def test_finance_in_formulas_is_the_models() -> None:
     share = Formula("s", 0.2)
     for value in (0.0, 0.07):
@@ -310,9 +320,10 @@ def test_a_plan_that_builds_nothing_has_a_cash_flow_of_delay(tmp_path: Path) -> 
     tables = solve(Case(case, Problems(), "rows"), gap=0.5, time_limit=30).tables
     empty = {name: table.head(0) for name, table in tables.items()}
     empty["backlog"] = tables["backlog"].assign(backlog_mw=45.0)
-    money = LiveMoney(case, empty, tables["operation"].head(0).assign(hour=0)[
-        ["site", "period", "hour"]])  # fmt: skip
+    hourless = tables["operation"].head(0).assign(hour=0)[["site", "period", "hour"]]
+    money = LiveMoney(case, empty, hourless)
     assert {line.category for line in money.lines} == {"delay"}
     assert all(isinstance(line, Line) for line in money.lines)
     summary = {"total_cost": money.total}
-    write_plan_workbook(tmp_path / "x.xlsx", empty, summary, case, None)
+    write_plan_workbook(tmp_path / "x.xlsx", empty, summary, case, hourless)
+    assert evaluate(tmp_path / "x.xlsx", {}) == pytest.approx(money.total, abs=1)

@@ -56,8 +56,9 @@ def dates_words(result: Result) -> list[str]:
             "a draw. No step starts before its planned date."]  # fmt: skip
     on_time = number(summary.get("full_power_on_time_share"))
     if on_time is not None and summary.get("full_power_p50"):
-        said.append(f"Full power (99 % of the demand) comes on the planned date in "
-                    f"{percent(on_time)} of the draws.")  # fmt: skip
+        share = "less than 1 %" if on_time < 0.01 else percent(on_time)
+        said.append(f"Full power (99 % of the demand) comes on the planned date in {share} of the "
+                    "draws.")  # fmt: skip
     counts: dict[str, Any] = {name: basis.get(name) or 0 for name in ("input", "assumed", "fixed")}
     parts = [f"{counts[name]} {text}" for name, text in (
         ("input", "have a range in the input"),

@@ -283,6 +283,21 @@ def p50_p90(summary: dict[str, Any], name: str) -> str:
     return f"{middle} ({late})" if middle and late else MISSING
 
 
+def _date_tiles(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """Dates as P50 (P90) where they were sampled, else as planned."""
+    shown = []
+    for name, sampled, planned, never in (
+        ("first_power", "First load, P50 (P90)", "First load", "never"),
+        ("full_power", "Full power, P50 (P90)", "All demand met", "not in the plan"),
+    ):
+        spread = p50_p90(summary, name)
+        if spread == MISSING:
+            shown.append((planned, month(summary.get(f"{name}_date")) or never))
+        else:
+            shown.append((sampled, spread))
+    return shown
+
+
 def tiles(result: Result) -> list[tuple[str, str]]:
     """Name and value of the few figures on the first screen."""
     s = result.summary
@@ -291,10 +306,7 @@ def tiles(result: Result) -> list[tuple[str, str]]:
     shown = [
         ("Total cost", money(s.get("total_cost"))),
         ("Of which delay", money(delay_cost(result))),
-        ("First load, planned", month(s.get("first_power_date")) or "never"),
-        ("First load, P50 (P90)", p50_p90(s, "first_power")),
-        ("All demand met, planned", month(s.get("full_power_date")) or "not in the plan"),
-        ("Full power, P50 (P90)", p50_p90(s, "full_power")),
+        *_date_tiles(s),
         ("Proven gap", percent(s.get("gap"))),
         ("Independent check", "not run" if passed is None else "passed" if passed else "FAILED"),
     ]
