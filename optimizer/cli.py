@@ -245,6 +245,41 @@ def report(result: ResultArgument) -> None:
     print(write_report(result))
 
 
+@app.command()
+def compare(
+    results: Annotated[list[Path], typer.Argument(help="Two to eight --out folders of runs")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print only the comparison")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Write a workbook, FILE.xlsx", show_default=False)
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write one self-contained page, FILE.html",
+                                  show_default=False)
+    ] = None,
+) -> None:  # fmt: skip
+    """What differs between results, and why: inputs, decisions, dates, money.
+
+    The others are held against the first: optimizer compare base what-if --html both.html
+    """
+    from optimizer.results.compare import compare as compared
+    from optimizer.results.compare import load_results
+    from optimizer.results.compare_out import as_text, check_targets, write_page, write_workbook
+
+    check_targets(out, html)
+    made = compared(load_results(results))
+    if out is not None:
+        write_workbook(made, out)
+    if html is not None:
+        write_page(made, html)
+    if as_json:
+        print(json.dumps(made.as_dict(), allow_nan=False))
+        return
+    print(as_text(made))
+    for written in (out, html):
+        if written is not None:
+            print(f"Written: {written}")
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Entry point; ends the process with the exit code of the cause."""
     sys.exit(_run(arguments))

@@ -12,6 +12,7 @@ from typing import Any
 from optimizer.errors import ExitCode, InputError, Problems
 from optimizer.preparing.case import prepare
 from optimizer.reading.inputs import Inputs, read_inputs
+from optimizer.results.dates import sample_dates
 from optimizer.results.plan import Plan
 from optimizer.results.summary import summarize
 from optimizer.results.verify import Verification, verify_plan
@@ -75,8 +76,12 @@ def run(
     verify_at = time.monotonic()
     verification = verify_plan(inputs, plan.tables, plan.dispatch, plan.report.objective)
     plan.report.timing["verify"] = time.monotonic() - verify_at
+    dates_at = time.monotonic()
+    dates = sample_dates(inputs, plan.tables)
+    plan = dataclasses.replace(plan, tables={**plan.tables, "dates": dates.table})
+    plan.report.timing["dates"] = time.monotonic() - dates_at
     plan.report.timing["until_written"] = time.monotonic() - begin
-    summary = summarize(plan, verification)
+    summary = summarize(plan, verification, dates)
     write_result(plan, summary, folder, options=dataclasses.asdict(options),
                  overrides=list(overrides), overwrite=overwrite)  # fmt: skip
     return Outcome(plan, verification, summary, warnings)

@@ -50,6 +50,28 @@ def test_result_folder_is_complete(result: Path) -> None:
     assert names <= {p.name for p in result.iterdir()}
 
 
+def test_run_samples_its_dates(result: Path) -> None:
+    summary = json.loads((result / "summary.json").read_text("utf-8"))
+    assert summary["first_power_p10"] <= summary["first_power_p50"] <= summary["first_power_p90"]
+    assert summary["date_draws"] >= 10_000 and summary["timing"]["dates"] < 5
+    assert (result / "tables" / "dates.csv").read_text("utf-8").count("plan,,,,first power") == 1
+    assert "How sure the dates are" in (result / "report.html").read_text("utf-8")
+
+
+def test_compare_prints_text_or_json_and_writes_files(result: Path, tmp_path: Path) -> None:
+    book, page = tmp_path / "both.xlsx", tmp_path / "both.html"
+    done = call("compare", result, result, "--out", book, "--html", page)
+    assert done.returncode == 0, done.stderr
+    assert "B against A: the inputs are the same." in done.stdout
+    assert book.exists() and page.exists()
+    told = json.loads(call("compare", result, result, "--json").stdout)
+    assert told["results"] == {"A": str(result), "B": str(result)}
+    refused = call("compare", result, tmp_path)
+    assert refused.returncode == 3 and "Traceback" not in refused.stderr
+    assert "expected a result folder with manifest.json" in refused.stderr
+    assert call("compare", result).returncode == 2
+
+
 def test_verify_passes_and_finds_a_change(result: Path) -> None:
     assert call("verify", result).returncode == 0
     costs = result / "tables" / "costs.csv"

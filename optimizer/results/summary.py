@@ -2,7 +2,9 @@
 
 Keys: ``case_name, status, stop_reason, engine, objective`` = ``total_cost`` = sum of ``costs``
 [US$], ``bound, gap, gap_usd, gap_controllable``; ``delay_mw_months, first_power_date,
-full_power_date``; ``co2_onsite_t, co2_grid_t, co2_t, cfe_share, water_m3, land_km2,
+full_power_date``, of which ``first_power_p10/p50/p90, full_power_p10/p50/p90,
+delay_mw_months_p50/p90, full_power_on_time_share, date_draws, date_basis`` are sampled
+(``dates.py``); ``co2_onsite_t, co2_grid_t, co2_t, cfe_share, water_m3, land_km2,
 unserved_mwh`` over the whole plan; ``sites, capacity, verification, timing, problem,
 peak_memory_mb, progress, binding``.
 """
@@ -18,12 +20,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from optimizer.results.dates import Dates, sample_dates
 from optimizer.results.plan import Plan
 from optimizer.results.verify import Verification
 
 
-def summarize(plan: Plan, verification: Verification | None) -> dict[str, Any]:
-    """All figures of a plan, computed from its tables."""
+def summarize(
+    plan: Plan, verification: Verification | None, dates: Dates | None = None
+) -> dict[str, Any]:
+    """All figures of a plan, computed from its tables; its dates are sampled if not given."""
+    sampled = sample_dates(plan.inputs, plan.tables) if dates is None else dates
     report, tables = plan.report, plan.tables
     objective = report.objective
     costs = tables["costs"].groupby("category")["usd"].sum().to_dict()
@@ -43,6 +49,7 @@ def summarize(plan: Plan, verification: Verification | None) -> dict[str, Any]:
         "gap_controllable": gap_usd / controllable if controllable > 0 else None,
         "unavoidable_delay_usd": report.unavoidable_delay_usd,
         **_dates(plan),
+        **sampled.headline,
         **_quantities(plan),
         "sites": _sites(plan),
         "capacity": _capacity(plan),

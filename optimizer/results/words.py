@@ -37,6 +37,7 @@ def decision(summary: dict[str, Any], tables: dict[str, pd.DataFrame]) -> list[s
         f"First compute in {month(summary['first_power_date'])}{first}; "
         + (f"all demand is met from {month(full)}." if full else "demand is never met in full.")
     )
+    lines += sampled_dates(summary)
     costs = summary["costs"]
     delay = costs.get("delay", 0.0)
     lines.append(
@@ -57,6 +58,21 @@ def decision(summary: dict[str, Any], tables: dict[str, pd.DataFrame]) -> list[s
         state = "passed" if check["passed"] else "FAILED"
         lines.append(f"Independent check {state}: largest violation {check['max_violation']:.1e}.")
     return lines
+
+
+def sampled_dates(summary: dict[str, Any]) -> list[str]:
+    """What to tell others: P50 (P90) of first and full power and of delay."""
+    if not summary.get("first_power_p50"):
+        return []
+    said = f"With lead times sampled, P50 (P90): first compute {_spread(summary, 'first_power')}"
+    if summary.get("full_power_p50"):
+        said += f", full power {_spread(summary, 'full_power')}"
+    middle, late = summary["delay_mw_months_p50"], summary["delay_mw_months_p90"]
+    return [f"{said}, delay {middle:,.0f} ({late:,.0f}) MW-months."]
+
+
+def _spread(summary: dict[str, Any], name: str) -> str:
+    return f"{month(summary[f'{name}_p50'])} ({month(summary[f'{name}_p90'])})"
 
 
 def _first_power(

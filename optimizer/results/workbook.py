@@ -13,12 +13,16 @@ from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
 from optimizer.reading.inputs import Inputs
+from optimizer.results.live import SHEET, LiveMoney
+from optimizer.results.live_sheets import CASHFLOW, add_live_sheets
 from optimizer.results.report.folder import TABLES, Result, as_read
 from optimizer.results.report.words import decision
 
 MOST_ROWS = 1_048_575
 """Rows that a sheet holds below its header."""
 WIDEST = 44
+SHEET_NAMES = {"cashflow": "payments"}
+"""Sheets that are not called like their table: ``cashflow`` is the sheet in formulas."""
 
 TABLE_MEANINGS = {
     "sites": "Candidate sites and when they open",
@@ -31,9 +35,10 @@ TABLE_MEANINGS = {
     "placement": "IT load placed",
     "backlog": "IT load wanted, placed and missing",
     "schedule": "Steps of every build with dates",
+    "dates": "Sampled dates of every step, and how often it decides first and full power",
     "operation": "Energy, emissions and water of one pass of each period",
     "costs": "The objective, entry by entry, discounted",
-    "cashflow": "Payments by month, not discounted",
+    "payments": "Outlays by month, not discounted (tables/cashflow.csv)",
     "limits": "What is used of each limit",
 }
 MEANINGS = {
@@ -71,6 +76,17 @@ MEANINGS = {
     "date": ("Month of payment", "date"), "limit": ("What is limited", ""),
     "scope": ("Where the limit holds", ""), "period_or_year": ("When the limit holds", ""),
     "used": ("What the plan uses", "see unit"), "limit_value": ("The limit", "see unit"),
+    "factor": ("Steps of the same factor share a draw", ""),
+    "basis": ("Range of the months: stated in the input, assumed by the tool, or fixed", ""),
+    "low_months": ("Low of the step's duration", "months"),
+    "likely_months": ("Likely duration of the step", "months"),
+    "high_months": ("High of the step's duration", "months"),
+    "planned_date": ("End of the step in the plan", "date"),
+    "p10_date": ("In 10 % of the draws it ends by then", "date"),
+    "p50_date": ("In half of the draws it ends by then", "date"),
+    "p90_date": ("In 90 % of the draws it ends by then", "date"),
+    "critical_first_share": ("Share of draws in which late first power waits for it", "1"),
+    "critical_full_share": ("Share of draws in which late full power waits for it", "1"),
     "binding": ("Whether all of it is used", "TRUE or FALSE"),
 }  # fmt: skip
 FORMATS = {
@@ -80,8 +96,9 @@ FORMATS = {
 
 
 def write_plan_workbook(
-    path: Path, tables: dict[str, pd.DataFrame], summary: dict[str, Any], inputs: Inputs
-) -> None:
+    path: Path, tables: dict[str, pd.DataFrame], summary: dict[str, Any], inputs: Inputs,
+    dispatch: pd.DataFrame | None = None,
+) -> None:  # fmt: skip
     """Write the plan as a workbook.
 
     Parameters
@@ -89,7 +106,8 @@ def write_plan_workbook(
     path : file to write
     tables : result tables by name, as in ``docs/results.md``
     summary : content of ``summary.json``
-    inputs : what was planned with, for its name and periods
+    inputs : what was planned with
+    dispatch : hourly series; without it there are no sheets in formulas
 
     Notes
     -----
@@ -100,10 +118,14 @@ def write_plan_workbook(
         "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False,
         "nan_inf_to_errors": False, "default_date_format": FORMATS["date"],
     }  # fmt: skip
-    shown = {**_pivot_tables(tables), **tables}
+    renamed = {SHEET_NAMES.get(name, name): table for name, table in tables.items()}
+    shown = {**_pivot_tables(tables), **renamed}
     with xlsxwriter.Workbook(str(path), options) as book:
         formats = {name: book.add_format({"num_format": code}) for name, code in FORMATS.items()}
-        _start_sheet(book, tables, shown, summary, inputs)
+        live = None if dispatch is None else LiveMoney(inputs, tables, dispatch)
+        _start_sheet(book, tables, shown, summary, inputs, live)
+        if live is not None:
+            add_live_sheets(book, live, float(summary["total_cost"]))
         for name, table in shown.items():
             _table_sheet(book, name, table.head(MOST_ROWS), formats)
 
@@ -140,7 +162,11 @@ def _kind(name: str, column: pd.Series) -> str:
     """Which number format a column takes."""
     if pd.api.types.is_bool_dtype(column):
         return "flag"
-    if pd.api.types.is_datetime64_any_dtype(column) or name in ("open_date", "start", "end"):
+    if (
+        pd.api.types.is_datetime64_any_dtype(column)
+        or name.endswith("date")
+        or name in ("start", "end")
+    ):
         return "date"
     if not pd.api.types.is_numeric_dtype(column):
         return "text"
@@ -205,7 +231,7 @@ def _width(header: str, kind: str, cells: list[Any]) -> float:
 
 def _start_sheet(
     book: Workbook, tables: dict[str, pd.DataFrame], shown: dict[str, pd.DataFrame],
-    summary: dict[str, Any], inputs: Inputs,
+    summary: dict[str, Any], inputs: Inputs, live: LiveMoney | None,
 ) -> None:  # fmt: skip
     """The decision in words, key figures with their units, and what each sheet holds."""
     stated = {n: as_read(tables.get(n, pd.DataFrame()), n) for n in TABLES}
@@ -240,6 +266,15 @@ def _start_sheet(
         sheet.write_string(row, 2, unit)
     row += 2
     sheet.write_row(row, 0, ["Sheet", "Rows", "Holds"], head)
+    if live is not None:
+        for name, count, meaning in (
+            (SHEET, len(live.assumptions), "Prices and rates that may be changed"),
+            (CASHFLOW, len(live.lines), "What the plan costs, in formulas on the assumptions"),
+        ):
+            row += 1
+            sheet.write_url(row, 0, f"internal:'{name}'!A1", string=name)
+            sheet.write_number(row, 1, count)
+            sheet.write_string(row, 2, meaning)
     for name, table in shown.items():
         row += 1
         cut = f"; only the first {MOST_ROWS:,} are here" if len(table) > MOST_ROWS else ""
@@ -258,6 +293,8 @@ def _key_figures(summary: dict[str, Any]) -> list[tuple[str, float | str, str]]:
         ("Lower bound", "bound", "million USD, discounted", 1e-6),
         ("Proven gap", "gap", "% of total cost", 100.0),
         ("Delay", "delay_mw_months", "MW-months", 1.0),
+        ("Delay, P50", "delay_mw_months_p50", "MW-months", 1.0),
+        ("Delay, P90", "delay_mw_months_p90", "MW-months", 1.0),
         ("Unserved energy", "unserved_mwh", "MWh", 1.0), ("CO2", "co2_t", "t", 1.0),
         ("CO2, on site", "co2_onsite_t", "t", 1.0), ("CO2, grid", "co2_grid_t", "t", 1.0),
         ("Water", "water_m3", "m3", 1.0), ("Land", "land_km2", "km2", 1.0),
@@ -266,10 +303,11 @@ def _key_figures(summary: dict[str, Any]) -> list[tuple[str, float | str, str]]:
         if isinstance(value, int | float) and math.isfinite(value):
             figures.append((name, float(value) * scale, unit))
     for name, key in (
-        ("First power", "first_power_date"),
-        ("Full power", "full_power_date"),
-        ("Status", "status"),
+        ("First power, planned", "first_power_date"), ("First power, P50", "first_power_p50"),
+        ("First power, P90", "first_power_p90"),
+        ("Full power, planned", "full_power_date"), ("Full power, P50", "full_power_p50"),
+        ("Full power, P90", "full_power_p90"), ("Status", "status"),
         ("Run ended by", "stop_reason"),
-    ):
+    ):  # fmt: skip
         figures.append((name, str(summary.get(key) or "none"), ""))
     return figures

@@ -18,6 +18,7 @@ from optimizer.errors import InputError, MachineError, Problems, UsageError
 from optimizer.reading.inputs import Inputs, read_inputs
 from optimizer.reading.writing import write_inputs
 from optimizer.results import manifest as manifests
+from optimizer.results.dates import sample_dates
 from optimizer.results.geo import write_sites_geojson
 from optimizer.results.plan import Plan
 from optimizer.results.report.html import write_report
@@ -101,13 +102,16 @@ def _fill(
 ) -> None:  # fmt: skip
     write_inputs(plan.inputs, folder / "inputs")
     (folder / "tables").mkdir()
-    for name, table in plan.tables.items():
+    tables = dict(plan.tables)
+    if "dates" not in tables:
+        tables["dates"] = sample_dates(plan.inputs, tables).table
+    for name, table in tables.items():
         table.to_csv(folder / "tables" / f"{name}.csv", index=False, date_format="%Y-%m-%d")
     plan.dispatch.to_parquet(folder / "dispatch.parquet", index=False, compression="zstd")
     write_json(folder / "summary.json", summary)
     (folder / "solver.log").write_text("\n".join(plan.report.log) + "\n", encoding="utf-8")
     write_sites_geojson(folder / "sites.geojson", plan.tables, plan.inputs)
-    write_plan_workbook(folder / "plan.xlsx", plan.tables, summary, plan.inputs)
+    write_plan_workbook(folder / "plan.xlsx", tables, summary, plan.inputs, plan.dispatch)
     write_report(folder)
     python, system = manifests.python_and_platform()
     made = manifests.Manifest(
@@ -174,9 +178,18 @@ def load_result(folder: Path) -> StoredResult:
 TEXT_COLUMNS = (
     "site", "market", "jurisdiction", "open_period", "block", "variant", "period", "technology",
     "offer", "permit_kind", "workload", "region", "kind", "item", "unit", "step", "metric",
-    "category", "limit", "scope", "period_or_year",
+    "category", "limit", "scope", "period_or_year", "factor", "basis",
 )  # fmt: skip
-DATE_COLUMNS = ("date", "start", "end", "open_date")
+DATE_COLUMNS = (
+    "date",
+    "start",
+    "end",
+    "open_date",
+    "planned_date",
+    "p10_date",
+    "p50_date",
+    "p90_date",
+)
 
 
 def read_tables(folder: Path) -> dict[str, pd.DataFrame]:

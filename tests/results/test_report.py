@@ -219,3 +219,39 @@ def test_sites_are_written_as_points(tmp_path: Path) -> None:
     assert points["gas_turbine_mw"].tolist() == [150.0, 150.0, 0.0]
     assert points.geometry["Abilene"].x == pytest.approx(-99.7)
     assert pd.isna(points["open_date"]["Memphis"])
+
+
+def test_dates_are_told_with_how_sure_they_are(folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(folder, copy)
+    (copy / "tables" / "dates.csv").write_text(
+        "site,kind,item,variant,period,step,factor,basis,low_months,likely_months,high_months,"
+        "planned_date,p10_date,p50_date,p90_date,critical_first_share,critical_full_share\n"
+        ",plan,,,,full power,,,,,,2027-10-01,2027-10-01,2028-01-01,2028-04-01,,\n"
+        "Abilene,technology,gas_turbine,standard,2027-Q3,procurement,market: gas_turbine,input,"
+        "4,5,12,2027-07-01,2027-07-01,2027-09-01,2027-12-01,0.25,0.75\n"
+        "Abilene,technology,gas_turbine,standard,2027-Q3,commissioning,x,input,"
+        "1,1,1,2027-07-01,2027-07-01,2027-09-01,2027-12-01,0,0\n",
+        encoding="utf-8",
+    )
+    summary = json.loads((copy / "summary.json").read_text("utf-8"))
+    summary |= {
+        "first_power_p50": "2027-08-01", "first_power_p90": "2027-11-01",
+        "full_power_p50": "2028-01-01", "full_power_p90": "2028-04-01",
+        "delay_mw_months_p50": 1700.0, "delay_mw_months_p90": 2100.0, "date_draws": 10000,
+        "full_power_on_time_share": 0.125, "date_basis": {"input": 2, "assumed": 3, "fixed": 0},
+    }  # fmt: skip
+    (copy / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    page = write_report(copy).read_text("utf-8")
+    said = section(page, "decision")
+    assert (
+        "P50 (P90): first compute Aug 2027 (Nov 2027), full power Jan 2028 (Apr 2028), delay 1,700 "
+        "(2,100) MW-months." in said
+    )
+    assert "Full power, P50 (P90) Jan 2028 (Apr 2028)" in said
+    sure = section(page, "dates-title")
+    assert "full power Oct 2027 Oct 2027 Jan 2028 Apr 2028" in sure
+    assert "Abilene: gas turbine, 2027-Q3, procurement 4 / 5 / 12 input Jul 2027" in sure
+    assert re.search(r"25 % 75 %", sure) and "commissioning" not in sure
+    assert re.search(r"planned date in 1[23] % of the draws", sure)
+    assert "3 take a range that this tool assumes" in sure

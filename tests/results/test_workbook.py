@@ -10,7 +10,7 @@ import pytest
 from python_calamine import CalamineWorkbook
 
 from optimizer.reading.inputs import Inputs
-from optimizer.results.workbook import write_plan_workbook
+from optimizer.results.workbook import SHEET_NAMES, write_plan_workbook
 from tests.results.fake_result import PERIODS, result_tables, summary_of
 
 INPUTS = Inputs(
@@ -34,7 +34,7 @@ def rows(path: Path, sheet: str) -> list[list[object]]:
 
 def test_every_table_has_a_sheet_with_its_rows(path: Path) -> None:
     for name, table in result_tables().items():
-        found = rows(path, name)
+        found = rows(path, SHEET_NAMES.get(name, name))
         assert len(found) == 1 + max(1, len(table)), name
         assert [str(cell) for cell in found[0][: len(table.columns)]] == list(table.columns)
 

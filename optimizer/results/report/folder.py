@@ -27,6 +27,9 @@ TABLES: dict[str, tuple[str, ...]] = {
     "operation": ("site", "period", "technology", "metric", "value", "passes"),
     "costs": ("category", "site", "item", "period", "usd"),
     "cashflow": ("date", "site", "category", "item", "usd"),
+    "dates": ("site", "kind", "item", "variant", "period", "step", "factor", "basis",
+              "low_months", "likely_months", "high_months", "planned_date", "p10_date", "p50_date",
+              "p90_date", "critical_first_share", "critical_full_share"),
     "limits": ("limit", "scope", "period_or_year", "used", "limit_value", "unit", "binding"),
 }  # fmt: skip
 """Columns that the report needs, by result table."""
@@ -35,11 +38,14 @@ NUMBERS = frozenset({
     "longitude", "latitude", "added_blocks", "standing_blocks", "standing_it_mw", "added_units",
     "added_mw", "added_mwh", "standing_mw", "standing_mwh", "connected", "firm_mw", "flexible_mw",
     "export_mw", "cost_usd", "it_mw", "demand_mw", "placed_mw", "backlog_mw", "amount", "value",
-    "passes", "usd", "used", "limit_value",
+    "passes", "usd", "used", "limit_value", "low_months", "likely_months", "high_months",
+    "critical_first_share", "critical_full_share",
 })  # fmt: skip
 
 FLAGS = frozenset({"opened", "binding", "at_risk"})
-DATES = frozenset({"start", "end", "date", "open_date"})
+DATES = frozenset({
+    "start", "end", "date", "open_date", "planned_date", "p10_date", "p50_date", "p90_date",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)

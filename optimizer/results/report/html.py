@@ -27,6 +27,7 @@ from optimizer.results.report.cost import (
     cost_rows,
     cost_words,
 )
+from optimizer.results.report.dates import critical_table, dates_words, milestone_table
 from optimizer.results.report.dispatch import packed_dispatch
 from optimizer.results.report.folder import Result, read_result
 from optimizer.results.report.gantt import OVERVIEW, gantt_views
@@ -159,6 +160,10 @@ def _page(result: Result) -> str:
         dispatch_json=_script_json(dispatch),
         dispatch_notes=notes(marks, OPERATION),
         chosen=chosen_table(result),
+        milestones=milestone_table(result),
+        critical=critical_table(result),
+        dates_words=dates_words(result),
+        dates_notes=notes(marks, BUILDS),
         candidates=candidate_table(result),
         first_limits=limits[:FIRST_LIMITS],
         other_limits=limits[FIRST_LIMITS:],

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from optimizer.results.report.folder import Result
+from optimizer.results.words import sampled_dates
 
 MISSING = "not stated"
 CATEGORY_WORDS = {
@@ -263,8 +264,8 @@ def proof(summary: dict[str, Any]) -> str:
 def headline(result: Result) -> list[str]:
     """The decision in plain words, one sentence a line, without the power of each site."""
     summary = result.summary
-    return [*openings(result), dates(result), *price_of_delay(result), proof(summary),
-            binding_limits(result), checked(summary)]  # fmt: skip
+    return [*openings(result), dates(result), *sampled_dates(summary), *price_of_delay(result),
+            proof(summary), binding_limits(result), checked(summary)]  # fmt: skip
 
 
 def decision(result: Result) -> list[str]:
@@ -276,6 +277,27 @@ def decision(result: Result) -> list[str]:
     return [*said[:at], *begun, *said[at:]]
 
 
+def p50_p90(summary: dict[str, Any], name: str) -> str:
+    """A sampled date as P50 (P90)."""
+    middle, late = month(summary.get(f"{name}_p50")), month(summary.get(f"{name}_p90"))
+    return f"{middle} ({late})" if middle and late else MISSING
+
+
+def _date_tiles(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """Dates as P50 (P90) where they were sampled, else as planned."""
+    shown = []
+    for name, sampled, planned, never in (
+        ("first_power", "First load, P50 (P90)", "First load", "never"),
+        ("full_power", "Full power, P50 (P90)", "All demand met", "not in the plan"),
+    ):
+        spread = p50_p90(summary, name)
+        if spread == MISSING:
+            shown.append((planned, month(summary.get(f"{name}_date")) or never))
+        else:
+            shown.append((sampled, spread))
+    return shown
+
+
 def tiles(result: Result) -> list[tuple[str, str]]:
     """Name and value of the few figures on the first screen."""
     s = result.summary
@@ -284,8 +306,7 @@ def tiles(result: Result) -> list[tuple[str, str]]:
     shown = [
         ("Total cost", money(s.get("total_cost"))),
         ("Of which delay", money(delay_cost(result))),
-        ("First load", month(s.get("first_power_date")) or "never"),
-        ("All demand met", month(s.get("full_power_date")) or "not in the plan"),
+        *_date_tiles(s),
         ("Proven gap", percent(s.get("gap"))),
         ("Independent check", "not run" if passed is None else "passed" if passed else "FAILED"),
     ]

@@ -1,0 +1,470 @@
+"""The objective of a fixed plan as lines of quantity × price × factor × discounting.
+
+Quantities (MW, MWh, MMBtu, units) are the plan's; prices and rates are assumptions that may be
+changed. The lines are written out again from the tables (``docs/model.md``, Money), so their sum
+at the plan's own inputs is a check of the objective.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from optimizer.preparing.calendar import Period, make_periods
+from optimizer.preparing.schedule import life_months
+from optimizer.reading.inputs import Inputs
+from optimizer.results.formulas import (
+    Formula,
+    discount,
+    discount_sum,
+    formula,
+    interest,
+    recovery,
+)
+
+SHEET = "assumptions"
+FIRST_ROW = 6
+"""Row of the first assumption, 1-based: title, words and heads stand above."""
+VALUE_COLUMN = "D"
+RATE = ("general", "", "real_discount_rate")
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """A figure that may be changed: one row of the sheet ``assumptions``.
+
+    Parameters
+    ----------
+    table, row, name : where it stands in the input; ``general`` are settings
+    value : as planned; a formula where it follows another by default
+    unit, meaning : for the reader
+    """
+
+    table: str
+    row: str
+    name: str
+    value: Formula
+    unit: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """One entry of the objective.
+
+    Parameters
+    ----------
+    quantity : the plan's, fixed; in ``unit``
+    price : USD of one unit
+    factor : growth, annuity, interest and the like
+    times : how often it is paid: months or passes within the horizon
+    weight : sum of the discount factors of these payments
+    """
+
+    category: str
+    site: str
+    item: str
+    period: str
+    quantity: float
+    unit: str
+    price: Formula
+    factor: Formula
+    times: float
+    weight: Formula
+
+    @property
+    def usd(self) -> float:
+        """Discounted, at the assumptions' values."""
+        return self.quantity * self.price.value * self.factor.value * self.weight.value
+
+
+class LiveMoney:
+    """Assumptions and lines of a plan.
+
+    Parameters
+    ----------
+    inputs : what was planned with
+    tables : the plan's tables
+    dispatch : its hourly series, for prices by the hour
+    """
+
+    def __init__(
+        self, inputs: Inputs, tables: dict[str, pd.DataFrame], dispatch: pd.DataFrame
+    ) -> None:
+        self.inputs, self.input, self.tables = inputs, inputs.tables, tables
+        self.dispatch = dispatch
+        self.assumptions: dict[tuple[str, str, str], Assumption] = {}
+        rate = float(inputs.setting("real_discount_rate"))
+        self.rate = self.assume(*RATE, rate, "1/year", "Real discount rate")
+        start = pd.Timestamp(inputs.setting("plan_start"))
+        periods = make_periods(self.input["periods"], start, rate)
+        self.periods: dict[str, Period] = {p.name: p for p in periods}
+        self.horizon = sum(p.months for p in periods)
+        self.sites = self.input["sites"].set_index("site")
+        self.technologies = self.input["technologies"].set_index("technology")
+        self.offers = self.input["interconnections"].set_index(["site", "offer"])
+        self.lines = [line for line in self._all() if line.quantity]
+        self.lines += self._rest({line.category for line in self.lines})
+
+    @property
+    def total(self) -> float:
+        """Sum of the lines [US$]."""
+        return float(sum(line.usd for line in self.lines))
+
+    # -- assumptions --------------------------------------------------------------------------
+
+    def assume(
+        self, table: str, row: str, name: str, value: Formula | float, unit: str, meaning: str
+    ) -> Formula:
+        """A reference to an assumption, which is listed when it is first used."""
+        key = (table, row, name)
+        if key not in self.assumptions:
+            self.assumptions[key] = Assumption(table, row, name, formula(value), unit, meaning)
+        line = FIRST_ROW + list(self.assumptions).index(key)
+        held = self.assumptions[key].value.value
+        return Formula(f"{SHEET}!${VALUE_COLUMN}${line}", held)
+
+    def _of(self, table: str, row: str, source: Any, name: str, meaning: str) -> Formula:
+        """An assumption read from an input row; its unit is the end of its name."""
+        return self.assume(table, row, name, float(source[name]), _unit(name), meaning)
+
+    # -- lines --------------------------------------------------------------------------------
+
+    def _all(self) -> Iterator[Line]:
+        yield from self._sites()
+        yield from self._campus()
+        yield from self._generation()
+        yield from self._grid()
+        yield from self._land()
+        yield from self._compute()
+        yield from self._operation()
+
+    def _rest(self, known: set[str]) -> Iterator[Line]:
+        """Categories that are not written out here stand as figures, so that none is missing."""
+        costs = self.tables.get("costs", pd.DataFrame(columns=["category", "usd"]))
+        for category, usd in costs.groupby("category", sort=False)["usd"].sum().items():
+            if str(category) not in known and usd:
+                yield Line(str(category), "", "as planned, not in formulas", "", float(usd), "USD",
+                           formula(1), formula(1), 1, formula(1))  # fmt: skip
+
+    def _months(self, period: Period) -> tuple[float, Formula]:
+        """How often and with what weight a monthly payment of a period counts."""
+        first = period.month
+        return period.months, discount_sum(self.rate, first, first + period.months)
+
+    def _annuity(self, rate: Formula, period: Period, life_years: float) -> tuple[Formula, float, Formula]:  # fmt: skip
+        """Monthly payment for one dollar, months it is paid, and their weight."""
+        until = min(self.horizon, period.month + life_months(life_years))
+        paid = discount_sum(self.rate, period.month, until)
+        return recovery(rate, life_years) / 12, until - period.month, paid
+
+    def _sites(self) -> Iterator[Line]:
+        opened = self.tables["sites"]
+        for r in opened[opened["opened"].astype(bool)].itertuples():
+            site, period = str(r.site), self.periods[str(r.open_period)]
+            price = self._of("sites", site, self.sites.loc[site], "opening_cost_usd",
+                             "Opening of the site")  # fmt: skip
+            yield Line("opening", site, "opening", period.name, 1, "site", price, formula(1), 1,
+                       discount(self.rate, period.month))  # fmt: skip
+        permits = self.input["permits"].set_index(["jurisdiction", "permit_kind", "variant"])
+        for r in self.tables["permits"].itertuples():
+            key = (str(self.sites.at[r.site, "jurisdiction"]), str(r.permit_kind), str(r.variant))
+            price = self._of("permits", " / ".join(key), permits.loc[key], "cost_usd", "Permit")
+            yield Line("permits", str(r.site), f"{key[1]}/{key[2]}", "", 1, "permit", price,
+                       formula(1), 1, discount(self.rate, 0))  # fmt: skip
+
+    def _block(self, site: str, block: str) -> tuple[str, pd.Series]:
+        table = self.input["campus_blocks"]
+        rows = table[table["block"] == block]
+        for name in (site, "*"):
+            own = rows[rows["site"] == name]
+            if len(own):
+                return f"{name} / {block}", own.iloc[0]
+        raise KeyError(f"no campus block {block} at {site}")
+
+    def _campus(self) -> Iterator[Line]:
+        for r in self.tables["campus"].itertuples():
+            site, block = str(r.site), str(r.block)
+            period = self.periods[str(r.period)]
+            row, source = self._block(site, block)
+            if r.added_blocks > 0:
+                price = self._of("campus_blocks", row, source, "capex_usd_per_mw", "Hall")
+                share = self._of("campus_blocks", row, source, "order_share", "Paid at order")
+                steps = ("procurement", "construction", "commissioning")
+                months = int(sum(source[f"{s}_months"] for s in steps))
+                monthly, times, weight = self._annuity(
+                    self.rate, period, float(source["life_years"])
+                )
+                yield Line("campus_capital", site, block, period.name,
+                           float(r.added_blocks * source["it_mw"]), "MW IT", price,
+                           interest(self.rate, share, months) * monthly, times, weight)  # fmt: skip
+            price = self._of("campus_blocks", row, source, "fom_usd_per_mw_year", "Hall upkeep")
+            yield Line("campus_fom", site, block, period.name, float(r.standing_it_mw), "MW IT",
+                       price, formula(1) / 12, *self._months(period))  # fmt: skip
+
+    def _generation(self) -> Iterator[Line]:
+        for r in self.tables["capacity"].itertuples():
+            site, name = str(r.site), str(r.technology)
+            period, tech = self.periods[str(r.period)], self.technologies.loc[str(r.technology)]
+            if r.added_mw > 0 or r.added_mwh > 0:
+                yield from self._plant(site, name, tech, r, period)
+            price = self._of("technologies", name, tech, "fom_usd_per_kw_year", "Fixed upkeep")
+            yield Line("generation_fom", site, name, period.name, 1000 * float(r.standing_mw), "kW",
+                       price, formula(1) / 12, *self._months(period))  # fmt: skip
+
+    def _plant(
+        self, site: str, name: str, tech: pd.Series, r: Any, period: Period
+    ) -> Iterator[Line]:
+        """Capital of a build, for its power and its energy, and what an order at risk may lose."""
+        level = self._of("technologies", name, tech, "market_multiplier", "Market on the catalog")
+        years = self.input["technology_costs"]
+        years = years[years["technology"] == name].sort_values("year")
+        if len(years):
+            index = float(np.interp(period.year, years["year"], years["capex_index"]))
+            level = level * self.assume("technology_costs", f"{name} / {period.year}",
+                                        "capex_index", index, "1", "Cost of the year")  # fmt: skip
+        per_kw = self._of("technologies", name, tech, "capex_usd_per_kw", "Capital, power") * level
+        table = self.input["site_technologies"]
+        rows = table[table["technology"] == name]
+        own = rows[rows["site"] == site]
+        local = (own if len(own) else rows[rows["site"] == "*"]).iloc[0]
+        if float(local["capex_adder_usd_per_kw"]):
+            key = f"{local['site']} / {name}"
+            per_kw = per_kw + self._of("site_technologies", key, local, "capex_adder_usd_per_kw",
+                                       "Capital that the site adds")  # fmt: skip
+        parts = [(1000 * float(r.added_mw), "kW", per_kw)]
+        if r.added_mwh > 0 and float(tech["capex_usd_per_kwh"]):
+            per_kwh = self._of("technologies", name, tech, "capex_usd_per_kwh", "Capital, energy")
+            parts.append((1000 * float(r.added_mwh), "kWh", per_kwh * level))
+        share = self._of("technologies", name, tech, "order_share", "Paid at order")
+        own_rate = float(tech["real_cost_of_capital"])
+        rate = self.assume("technologies", name, "real_cost_of_capital",
+                           self.rate if np.isnan(own_rate) else own_rate, "1/year",
+                           "Real cost of capital; as planned without one: the discount rate")  # fmt: skip
+        steps, procured = self._lead(site, name, tech, local)
+        monthly, times, weight = self._annuity(rate, period, float(tech["life_years"]))
+        factor = interest(rate, share, steps) * monthly
+        if float(tech["resale_loss"]):
+            factor = factor * (1 + self._of("technologies", name, tech, "resale_loss", "Resale loss"))  # fmt: skip
+        for quantity, unit, price in parts:
+            yield Line("generation_capital", site, name, period.name, quantity, unit, price, factor,
+                       times, weight)  # fmt: skip
+            if r.at_risk:
+                lost = self._of("technologies", name, tech, "refusal_probability", "Permit refused")
+                kept = self._of("technologies", name, tech, "recovered_share", "Then recovered")
+                stake = share + (1 - share) * (procured / steps) if steps else share
+                yield Line("risk", site, name, period.name, quantity, unit, price,
+                           lost * (1 - kept) * stake, 1,
+                           discount(self.rate, period.month - steps))  # fmt: skip
+
+    def _lead(self, site: str, name: str, tech: pd.Series, local: pd.Series) -> tuple[int, int]:
+        """Months from order to online, and of procurement."""
+        which = str(self.inputs.setting("lead_times"))
+
+        def months(step: str) -> int:
+            stated = tech[f"{step}_months" if which == "likely" else f"{step}_months_{which}"]
+            return int(tech[f"{step}_months"] if np.isnan(stated) else stated)
+
+        procured = months("procurement")
+        built = months("construction") + int(local["months_added"])
+        return procured + built + months("commissioning"), procured
+
+    def _grid(self) -> Iterator[Line]:
+        for (site, offer), rows in self.tables["interconnection"].groupby(
+            ["site", "offer"], sort=False
+        ):
+            row, key = self.offers.loc[(site, offer)], f"{site} / {offer}"
+            order = {name: k for k, name in enumerate(self.periods)}
+            last, connected = 0.0, False
+            for r in rows.sort_values("period", key=lambda c: c.map(order)).itertuples():
+                period = self.periods[str(r.period)]
+                mw = float(r.firm_mw + r.flexible_mw)
+                monthly, times, weight = self._annuity(self.rate, period, float(row["life_years"]))
+                entry = ("interconnection", str(site), str(offer), period.name)
+                if not connected:
+                    price = self._of("interconnections", key, row, "upgrade_cost_usd", "Upgrades")
+                    yield Line(*entry, 1, "connection", price, monthly, times, weight)
+                price = self._of("interconnections", key, row, "cost_usd_per_kw", "Substation")
+                yield Line(*entry, 1000 * (mw - last), "kW", price, monthly, times, weight)
+                price = self._of("interconnections", key, row, "capacity_charge_usd_per_kw_year",
+                                 "Grid capacity")  # fmt: skip
+                yield Line(*entry, 1000 * mw, "kW", price, formula(1) / 12, *self._months(period))
+                last, connected = mw, True
+
+    def _land(self) -> Iterator[Line]:
+        used: dict[tuple[str, str], float] = {}
+        for r in self.tables["campus"].itertuples():
+            _, source = self._block(str(r.site), str(r.block))
+            key = (str(r.site), str(r.period))
+            used[key] = used.get(key, 0.0) + float(r.standing_it_mw * source["land_km2_per_mw"])
+        for r in self.tables["capacity"].itertuples():
+            key = (str(r.site), str(r.period))
+            each = float(self.technologies.at[r.technology, "land_km2_per_mw"])
+            used[key] = used.get(key, 0.0) + float(r.standing_mw) * each
+        for (site, name), km2 in used.items():
+            price = self._of("sites", site, self.sites.loc[site], "land_price_usd_per_km2", "Land")
+            yield Line("land", site, "land", name, km2, "km2", price, self.rate / 12,
+                       *self._months(self.periods[name]))  # fmt: skip
+
+    def _delay_price(self, workload: str) -> Formula:
+        row = self.input["workloads"].set_index("workload").loc[workload]
+        if not np.isnan(float(row["delay_price_usd_per_mw_month"])):
+            return self._of("workloads", workload, row, "delay_price_usd_per_mw_month",
+                            "Price of a MW-month that waits")  # fmt: skip
+        name = str(row["accelerator"])
+        unit = self.input["compute"].set_index("accelerator").loc[name]
+        margin = self._of("compute", name, unit, "margin_usd_per_mw_month", "Margin of compute")
+        capital = self._of("compute", name, unit, "capex_usd_per_mw", "Accelerators")
+        rate = self._of("compute", name, unit, "real_rate", "Cost of capital of accelerators")
+        return margin + capital * recovery(rate, float(unit["life_months"]) / 12) / 12
+
+    def _compute(self) -> Iterator[Line]:
+        for r in self.tables["backlog"].itertuples():
+            yield Line("delay", "", str(r.workload), str(r.period), float(r.backlog_mw), "MW IT",
+                       self._delay_price(str(r.workload)), formula(1),
+                       *self._months(self.periods[str(r.period)]))  # fmt: skip
+        given = self.input["placement"].set_index(["workload", "region", "site"])
+        for r in self.tables["placement"].itertuples():
+            key = (str(r.workload), str(r.region), str(r.site))
+            if key in given.index:
+                price = self._of("placement", " / ".join(key), given.loc[key],
+                                 "cost_usd_per_mw_month", "Serving from there")  # fmt: skip
+                yield Line("placement", key[2], key[0], str(r.period), float(r.it_mw), "MW IT",
+                           price, formula(1), *self._months(self.periods[str(r.period)]))  # fmt: skip
+
+    # -- operation ----------------------------------------------------------------------------
+
+    def _passes(self, period: Period) -> tuple[float, Formula]:
+        """How often and with what weight the money of a pass counts."""
+        paid = discount_sum(self.rate, period.month, period.month + period.months)
+        return period.passes, paid / min(period.months, 12)
+
+    def _grown(self, table: str, row: str, source: Any, period: Period) -> Formula:
+        """Growth of a price from the money year to the period's year."""
+        yearly = self._of(table, row, source, "price_growth_per_year", "Growth above inflation")
+        return (1 + yearly) ** (period.year - int(self.inputs.setting("money_year")))
+
+    def _operation(self) -> Iterator[Line]:
+        for key, rows in self.dispatch.groupby(["site", "period"], sort=False):
+            site, period = str(key[0]), self.periods[str(key[1])]
+            series = {str(c): rows[c].to_numpy() for c in rows.columns[3:]}
+            hours = rows["hour"].to_numpy()
+            if float(series["unserved_mw"].sum()) > 0:
+                yield Line("unserved", site, "unserved", period.name,
+                           float(series["unserved_mw"].sum()), "MWh", self._unserved_price(),
+                           formula(1), *self._passes(period))  # fmt: skip
+            yield from self._trade(site, period, series, hours)
+            for column, values in series.items():
+                what, _, name = column.partition(":")
+                mwh = float(values.sum())
+                if name and mwh > 0 and what in ("generation_mw", "discharge_mw"):
+                    yield from self._running(site, period, name, what, values, hours)
+
+    def _unserved_price(self) -> Formula:
+        given = self.inputs.setting("unserved_price_usd_per_mwh")
+        if given is None:
+            highest = max(self._delay_price(str(w)).value
+                          for w in self.input["workloads"]["workload"])  # fmt: skip
+            given = max(10_000.0, 3 * highest / 730)
+        return self.assume("general", "", "unserved_price_usd_per_mwh", float(given), "USD/MWh",
+                           "Energy that is not served")  # fmt: skip
+
+    def _trade(
+        self, site: str, period: Period, series: dict[str, np.ndarray], hours: np.ndarray
+    ) -> Iterator[Line]:
+        """Energy bought and sold, its part at a constant price and its part by the hour."""
+        bought, sold = series["import_mw"], series["export_mw"]
+        name = str(self.sites.at[site, "tariff"])
+        if not name or not (bought.any() or sold.any()):
+            return
+        row = self.input["tariffs"].set_index("tariff").loc[name]
+        constant = self._of(
+            "tariffs", name, row, "energy_price_usd_per_mwh", "Power, constant part"
+        )
+        growth = self._grown("tariffs", name, row, period)
+        profile = str(row["price_profile"])
+        hourly = self.inputs.profiles[profile][hours] if profile else np.zeros(len(hours))
+        by_hour = self._hourly("tariffs", name, profile) if profile else formula(0)
+        entry = (name, period.name)
+        times = self._passes(period)
+        yield Line("energy", site, *entry, float(bought.sum()), "MWh", constant, growth, *times)
+        yield Line("energy", site, *entry, float(bought @ hourly), "USD by the hour", by_hour,
+                   growth, *times)  # fmt: skip
+        paying = sold * ((row["energy_price_usd_per_mwh"] + hourly) * growth.value > 0)
+        if paying.any():
+            share = self._of("tariffs", name, row, "export_price_share", "Paid for export")
+            yield Line("export", site, *entry, -float(paying.sum()), "MWh", constant,
+                       growth * share, *times)  # fmt: skip
+            yield Line("export", site, *entry, -float(paying @ hourly), "USD by the hour", by_hour,
+                       growth * share, *times)  # fmt: skip
+        rate = (self.inputs.profiles[str(row["co2_profile"])][hours] if row["co2_profile"]
+                else np.full(len(hours), float(row["co2_t_per_mwh"])))  # fmt: skip
+        yield from self._carbon(site, "grid", period, float(bought @ rate), onsite=False)
+
+    def _hourly(self, table: str, row: str, profile: str) -> Formula:
+        return self.assume(table, row, "price_profile_multiplier", 1.0, "1",
+                           f"On the hourly price {profile}")  # fmt: skip
+
+    def _running(
+        self, site: str, period: Period, name: str, what: str, values: np.ndarray,
+        hours: np.ndarray,
+    ) -> Iterator[Line]:  # fmt: skip
+        """Fuel, variable upkeep and carbon of a technology in one pass."""
+        tech, mwh = self.technologies.loc[name], float(values.sum())
+        times = self._passes(period)
+        price = self._of("technologies", name, tech, "vom_usd_per_mwh", "Variable upkeep")
+        yield Line("vom", site, name, period.name, mwh, "MWh", price, formula(1), *times)
+        if what == "discharge_mw":
+            return
+        co2, fuel = float(tech["co2_t_per_mwh"]), str(tech["fuel"] or "")
+        heat = float(tech["heat_rate_mmbtu_per_mwh"])
+        if fuel:
+            fuels = self.input["fuels"]
+            fuels = fuels[fuels["fuel"] == fuel]
+            own = fuels[fuels["hub"] == self.sites.at[site, "gas_hub"]]
+            row = (own if len(own) else fuels[fuels["hub"] == "*"]).iloc[0]
+            key = f"{fuel} / {row['hub']}"
+            constant = self._of("fuels", key, row, "price_usd_per_mmbtu", "Fuel, constant part")
+            growth = self._grown("fuels", key, row, period)
+            yield Line("fuel", site, name, period.name, heat * mwh, "MMBtu", constant, growth,
+                       *times)  # fmt: skip
+            profile = str(row["price_profile"] or "")
+            if profile:
+                paid = heat * float(values @ self.inputs.profiles[profile][hours])
+                by_hour = self._hourly("fuels", key, profile)
+                yield Line("fuel", site, name, period.name, paid, "USD by the hour", by_hour,
+                           growth, *times)  # fmt: skip
+            if np.isnan(co2):
+                co2 = heat * float(row["co2_t_per_mmbtu"])
+        tons = mwh * (0.0 if np.isnan(co2) else co2)
+        yield from self._carbon(site, name, period, tons, onsite=True)
+
+    def _carbon(
+        self, site: str, item: str, period: Period, tons: float, *, onsite: bool
+    ) -> Iterator[Line]:
+        table = self.input["policies"]
+        table = table[table["kind"] == "co2_price"]
+        own = table[table["year"] == period.year]
+        rows = own if len(own) else table[table["year"].isna()]
+        if rows.empty or (rows.iloc[0]["scope"] == "onsite" and not onsite):
+            return
+        row = rows.iloc[0]
+        year = "every year" if np.isnan(row["year"]) else str(int(row["year"]))
+        price = self.assume("policies", f"{row['policy']} / {year}", "value", float(row["value"]),
+                            "USD/t", "Price of CO2")  # fmt: skip
+        yield Line("carbon", site, item, period.name, tons, "t", price, formula(1),
+                   *self._passes(period))  # fmt: skip
+
+
+def _unit(name: str) -> str:
+    """Unit of a column from its name: capex_usd_per_kw is in USD/kW."""
+    if "usd" in name:
+        tail = name[name.index("usd") :].removeprefix("usd")
+        return "USD" + tail.replace("_per_", "/").replace("_year", "-year").replace(
+            "_month", "-month"
+        )
+    return "1/year" if name.endswith(("per_year", "rate")) else "1"

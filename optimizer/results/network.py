@@ -1,0 +1,253 @@
+"""The steps of a chosen plan as a network: planned months, ranges, and what each build gives."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from optimizer.reading.inputs import Inputs
+
+CHAIN = ("permit", "procurement", "construction", "commissioning")
+ASSUMED = {
+    "queue": (0.8, 1.6),
+    "upgrade": (0.8, 1.6),
+    "procurement": (0.9, 1.3),
+    "construction": (0.9, 1.3),
+    "commissioning": (0.9, 1.3),
+}
+"""Low and high as multiples of the likely months, where the input tables have no such columns
+(interconnections and halls). An assumption of this tool, stamped as such wherever it is used."""
+BUILD = ["site", "kind", "item", "variant", "period"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a build.
+
+    Parameters
+    ----------
+    start, end : planned months from the plan's start
+    low, likely, high : how long it may last [months]
+    basis : ``input`` (a range is stated), ``assumed`` (by this tool), ``fixed`` (no range)
+    factor : steps of the same factor share a draw
+    """
+
+    start: int
+    end: int
+    low: float
+    likely: float
+    high: float
+    basis: str
+    factor: str
+
+
+@dataclass(frozen=True, eq=False)
+class Build:
+    """What comes online at once.
+
+    Parameters
+    ----------
+    site, kind, item, variant, period : as in the table ``schedule``
+    online : planned month from the plan's start
+    steps : by name; permit, procurement, construction, commissioning always, of 0 months if none
+    at_risk : procurement does not wait for the permit
+    permit : site, kind and variant; the permit is granted once for all builds that share them
+    gives : MW by what they are (halls, firm, second) as (month from which planned, MW)
+    """
+
+    site: str
+    kind: str
+    item: str
+    variant: str
+    period: str
+    online: int
+    steps: dict[str, Step]
+    at_risk: bool
+    permit: tuple[str, str, str]
+    gives: dict[str, list[tuple[int, float]]]
+
+
+def network(inputs: Inputs, tables: dict[str, pd.DataFrame]) -> list[Build]:
+    """Every build of the plan's schedule with its steps."""
+    schedule = tables["schedule"]
+    schedule = schedule.assign(**{name: schedule[name].fillna("").astype(str) for name in BUILD})
+    schedule = schedule[schedule["kind"] != "opening"]
+    reader = _Reader(inputs, tables)
+    return [reader.build(key, rows) for key, rows in schedule.groupby(BUILD, sort=False)]
+
+
+class _Reader:
+    """Looks up ranges and sizes of builds."""
+
+    def __init__(self, inputs: Inputs, tables: dict[str, pd.DataFrame]) -> None:
+        self.input = inputs.tables
+        self.start = pd.Timestamp(inputs.setting("plan_start"))
+        self.sites = self.input["sites"].set_index("site")
+        self.technologies = self.input["technologies"].set_index("technology")
+        self.periods = [str(p) for p in self.input["periods"]["period"]]
+        starts = [self._month(pd.Timestamp(d)) for d in self.input["periods"]["start"]]
+        self.first_month = dict(zip(self.periods, starts, strict=True))
+        self.sizes = _sizes(tables)
+        self.grid = _grid_levels(tables["interconnection"], self.periods)
+
+    def _month(self, date: pd.Timestamp) -> int:
+        return int(12 * (date.year - self.start.year) + date.month - self.start.month)
+
+    def build(self, key: Any, rows: pd.DataFrame) -> Build:
+        """One build from its rows of the schedule; ``key`` holds what ``BUILD`` names."""
+        site, kind, item, variant, period = (str(part) for part in key)
+        at = {
+            str(r["step"]): (self._month(pd.Timestamp(r["start"])),
+                             self._month(pd.Timestamp(r["end"])))
+            for _, r in rows.iterrows()
+        }  # fmt: skip
+        online = self.first_month[period]
+        source = self._source(site, kind, item)
+        permit_kind = str(source["permit_kind"] or "")
+        ranges = self._ranges(site, kind, item, source) | {
+            "permit": self._permit(site, permit_kind, variant)
+        }
+        steps: dict[str, Step] = {}
+        following = online
+        for name in reversed(CHAIN):
+            begun, ended = at.get(name, (following, following))
+            steps[name] = Step(begun, ended, *ranges[name])
+            following = begun
+        steps = {name: steps[name] for name in CHAIN}
+        if kind == "interconnection":
+            for name in ("queue", "upgrade"):
+                begun, ended = at.get(name, (0, 0))
+                steps[name] = Step(begun, ended, *ranges[name])
+        at_risk = steps["permit"].end > steps["procurement"].start
+        return Build(site, kind, item, variant, period, online, steps, at_risk,
+                     (site, permit_kind, variant), self._gives(site, kind, item, variant, period))  # fmt: skip
+
+    def _source(self, site: str, kind: str, item: str) -> pd.Series:
+        """The input row of what is built."""
+        if kind == "technology":
+            return self.technologies.loc[item]
+        table = self.input["interconnections" if kind == "interconnection" else "campus_blocks"]
+        rows = table[table["offer" if kind == "interconnection" else "block"] == item]
+        own = rows[rows["site"] == site]
+        return (own if len(own) else rows[rows["site"] == "*"]).iloc[0]
+
+    def _ranges(
+        self, site: str, kind: str, item: str, source: pd.Series
+    ) -> dict[str, tuple[float, float, float, str, str]]:
+        """Low, likely, high, basis and factor of the steps but the permit."""
+        place = self.sites.loc[site]
+        utility = str(place.get("utility") or place.get("market") or site)
+        factors = {
+            "procurement": f"market: {self._market(kind, item)}",
+            "construction": f"site: {site}",
+            "commissioning": f"build: {site} / {item}",
+            "queue": f"queue: {utility}",
+            "upgrade": f"upgrade: {utility}",
+        }
+        found = {}
+        for name, factor in factors.items():
+            if f"{name}_months" not in source:
+                found[name] = (0.0, 0.0, 0.0, "fixed", factor)
+            elif kind == "technology":
+                extra = self._added(site, item) if name == "construction" else 0.0
+                found[name] = (*_stated(source, f"{name}_months", extra), factor)
+            else:
+                months, (low, high) = float(source[f"{name}_months"]), ASSUMED[name]
+                basis = "assumed" if months else "fixed"
+                found[name] = (low * months, months, high * months, basis, factor)
+        return found
+
+    def _added(self, site: str, technology: str) -> float:
+        """Months that the site adds to construction."""
+        table = self.input["site_technologies"]
+        rows = table[table["technology"] == technology]
+        own = rows[rows["site"] == site]
+        rows = own if len(own) else rows[rows["site"] == "*"]
+        return float(rows.iloc[0]["months_added"]) if len(rows) else 0.0
+
+    def _market(self, kind: str, item: str) -> str:
+        """The component that a build waits for, else the thing itself."""
+        use = self.input["component_use"]
+        use = use[use["user_kind"] == kind]
+        for user in (item, "*"):
+            rows = use[use["user"] == user]
+            if len(rows):
+                return str(rows.iloc[0]["component"])
+        return item if kind == "technology" else kind.replace("_", " ")
+
+    def _permit(self, site: str, kind: str, variant: str) -> tuple[float, float, float, str, str]:
+        place = str(self.sites.loc[site, "jurisdiction"])
+        factor = f"agency: {place} {kind}"
+        table = self.input["permits"]
+        rows = table[(table["jurisdiction"] == place) & (table["permit_kind"] == kind)
+                     & (table["variant"] == variant)]  # fmt: skip
+        if not kind or rows.empty:
+            return (0.0, 0.0, 0.0, "fixed", factor)
+        return (*_stated(rows.iloc[0], "months", 0.0), factor)
+
+    def _gives(
+        self, site: str, kind: str, item: str, variant: str, period: str
+    ) -> dict[str, list[tuple[int, float]]]:
+        """What is missing while the build is late.
+
+        Later steps of a grid offer come with its connection: they are as late as it is.
+        """
+        month = self.first_month[period]
+        if kind == "interconnection":
+            levels = self.grid.get((site, item), {})
+            return {"firm": [(self.first_month[p], mw) for p, mw in levels.items() if mw > 0]}
+        mw = self.sizes.get((site, kind, item, variant, period), 0.0)
+        if kind == "campus_block":
+            return {"halls": [(month, mw * float(self._source(site, kind, item)["it_mw"]))]}
+        row = self.technologies.loc[item]
+        if row["class"] in ("storage", "variable"):
+            return {"second": [(month, mw)]}
+        share = (1 - float(row["forced_outage_rate"])) * (1 - float(row["planned_outage_rate"]))
+        return {"firm": [(month, mw * share)]}
+
+
+def _stated(row: pd.Series, name: str, extra: float) -> tuple[float, float, float, str]:
+    """Low, likely and high as the input states them; a blank one is as likely."""
+
+    def months(column: str) -> float:
+        value: Any = row.get(column)
+        return float(row[name] if value is None or pd.isna(value) else value) + extra
+
+    likely = float(row[name]) + extra
+    low, high = min(months(f"{name}_low"), likely), max(months(f"{name}_high"), likely)
+    return low, likely, high, "input" if high > low else "fixed"
+
+
+def _sizes(tables: dict[str, pd.DataFrame]) -> dict[tuple[str, str, str, str, str], float]:
+    """Blocks or MW added by site, kind, item, variant and period."""
+    found: dict[tuple[str, str, str, str, str], float] = defaultdict(float)
+    for name, kind, item, added in (
+        ("campus", "campus_block", "block", "added_blocks"),
+        ("capacity", "technology", "technology", "added_mw"),
+    ):
+        table = tables[name]
+        variants = table["variant"].fillna("").astype(str)
+        for site, what, variant, period, size in zip(
+            table["site"], table[item], variants, table["period"], table[added], strict=True
+        ):
+            found[str(site), kind, str(what), variant, str(period)] += float(size)
+    return found
+
+
+def _grid_levels(
+    table: pd.DataFrame, periods: list[str]
+) -> dict[tuple[str, str], dict[str, float]]:
+    """MW that each offer gains by period, firm and flexible."""
+    found: dict[tuple[str, str], dict[str, float]] = {}
+    order = {p: k for k, p in enumerate(periods)}
+    for (site, offer), rows in table.groupby(["site", "offer"], sort=False):
+        sums = (rows["firm_mw"] + rows["flexible_mw"]).groupby(rows["period"]).sum()
+        last, gained = 0.0, {}
+        for period in sorted((str(p) for p in sums.index), key=order.__getitem__):
+            gained[period] = float(sums[period]) - last
+            last = float(sums[period])
+        found[str(site), str(offer)] = gained
+    return found
