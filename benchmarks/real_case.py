@@ -8,6 +8,7 @@ and 1 %, the gap after 60 and 180 s, CPU seconds and peak memory of the process.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import multiprocessing
 import resource
 import time
@@ -30,10 +31,8 @@ def solve_once(engine: str, seed: int, gap: float, seconds: float) -> dict[str, 
     lines: list[Progress] = []
     case = prepare(Case.load(CASE, overrides=[f"settings.seed={seed}"]).inputs)
     options = RunOptions(gap=gap, time_limit_s=seconds, engine=engine)
-    try:
+    with contextlib.suppress(StoppedError):
         solve_case(case, options, lines.append)
-    except StoppedError:
-        pass
     usage = resource.getrusage(resource.RUSAGE_SELF)
     found = [line for line in lines if line.best < float("inf")]
     row: dict[str, Any] = {"engine": engine, "seed": seed}

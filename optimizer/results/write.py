@@ -70,13 +70,18 @@ def write_result(
     Raises
     ------
     MachineError : disk full or no permission; nothing half-written is left at the target
+
+    A bug in the pages for people (workbook, report, map) does not cost the plan: the rest is
+    written and in place before it is raised.
     """
     folder = folder.absolute()
     check_target(folder, overwrite=overwrite)
     beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        _fill(beside, plan, summary, options, overrides)
+        bug = _fill(beside, plan, summary, options, overrides)
         _into_place(beside, folder)
+        if bug is not None:
+            raise bug
     except OSError as error:
         raise MachineError(
             f"The result could not be written to {folder} ({error.strerror or error}). "
@@ -99,7 +104,9 @@ def _into_place(beside: Path, folder: Path) -> None:
 def _fill(
     folder: Path, plan: Plan, summary: dict[str, Any], options: Mapping[str, object],
     overrides: list[str],
-) -> None:  # fmt: skip
+) -> Exception | None:  # fmt: skip
+    """All files; a bug in a page for people is returned, so that the plan is kept."""
+    bug: Exception | None = None
     write_inputs(plan.inputs, folder / "inputs")
     (folder / "tables").mkdir()
     tables = dict(plan.tables)
@@ -110,9 +117,19 @@ def _fill(
     plan.dispatch.to_parquet(folder / "dispatch.parquet", index=False, compression="zstd")
     write_json(folder / "summary.json", summary)
     (folder / "solver.log").write_text("\n".join(plan.report.log) + "\n", encoding="utf-8")
-    write_sites_geojson(folder / "sites.geojson", plan.tables, plan.inputs)
-    write_plan_workbook(folder / "plan.xlsx", tables, summary, plan.inputs, plan.dispatch)
-    write_report(folder)
+    for page in (
+        lambda: write_sites_geojson(folder / "sites.geojson", plan.tables, plan.inputs),
+        lambda: write_plan_workbook(
+            folder / "plan.xlsx", tables, summary, plan.inputs, plan.dispatch
+        ),
+        lambda: write_report(folder),
+    ):
+        try:
+            page()
+        except OSError:
+            raise
+        except Exception as found:
+            bug = bug or found
     python, system = manifests.python_and_platform()
     made = manifests.Manifest(
         case_name=plan.inputs.name,
@@ -126,6 +143,7 @@ def _fill(
         files=manifests.hash_folder(folder),
     )
     (folder / "manifest.json").write_text(made.model_dump_json(indent=1), encoding="utf-8")
+    return bug
 
 
 def write_json(path: Path, value: object) -> None:

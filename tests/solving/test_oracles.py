@@ -85,3 +85,18 @@ def test_cuts_of_the_special_oracle_are_valid_elsewhere(
 def test_the_special_oracle_solves_nearly_all(both: tuple[BlockOracle, BlockOracle]) -> None:
     counts = both[0].counts
     assert counts["special"] >= 9 * counts["reference"] > -1
+
+
+@pytest.mark.parametrize("seed", range(14))
+def test_a_kept_dispatch_holds_in_mw(
+    real: Prepared, both: tuple[BlockOracle, BlockOracle], seed: int
+) -> None:
+    task = random_task(real, seed, COST)
+    x = 5.0 * task.x
+    (kept,) = both[0].evaluate([Task(task.site, task.period, x, 0.0, keep_dispatch=True)])
+    shape, values = both[0].shape(task.site, task.period), kept.dispatch
+    assert values is not None
+    rows = [n for n in shape.rows if n == "balance" or n.startswith("soc:")]
+    slack = shape.rhs @ x - shape.matrix @ values
+    for row in rows:
+        assert np.abs(slack[shape.rows[row]]).max() <= 1e-6

@@ -23,7 +23,7 @@ LEAST = 1e-7
 """A storage of less than this share of the block's largest link is none."""
 PROBE = 1e-5
 """Power or energy of the storage whose prices stand for one that is not there."""
-FEASIBLE = 1e-7
+FEASIBLE, KEPT_MW = 1e-7, 2e-7
 SEGMENTS = 1 << 19
 
 
@@ -129,7 +129,9 @@ class OneStorageOracle:
         ]  # fmt: skip
         if len(over) == 1:
             solved = self._within(posed, *over[0])
-        if solved is None or not self._feasible(task, posed, solved[0]):
+        # A dispatch that is kept is a result: its rows must hold in MW, not only relatively.
+        near = min(FEASIBLE, KEPT_MW / scale) if task.keep_dispatch else FEASIBLE
+        if solved is None or not self._feasible(task, posed, solved[0], near):
             return None
         values, prices = solved
         if task.co2_price is not None and shape.co2_row >= 0:
@@ -148,7 +150,7 @@ class OneStorageOracle:
             return None
         return answer
 
-    def _feasible(self, task: Task, posed: _Posed, values: np.ndarray) -> bool:
+    def _feasible(self, task: Task, posed: _Posed, values: np.ndarray, near: float) -> bool:
         """Whether a dispatch satisfies all rows and bounds of the block."""
         shape = posed.plain.shape
         slack = posed.rhs - shape.matrix @ values
