@@ -176,7 +176,9 @@ class _Load:
         self.plan_load = sum(self.site_load.values(), np.zeros(self.months))
         self.lost = sum(self.site_lost.values(), np.zeros((draws, self.months), dtype=np.float32))
         self.first = self._first(self.plan_load - self.lost > SMALL_MW)
-        allowed = np.maximum(SMALL_MW, (1.0 - NEARLY) * (self.backlog + self.plan_load))
+        wanted = self.backlog + self.plan_load
+        self.at_peak = wanted >= NEARLY * wanted.max(initial=0.0)
+        allowed = np.maximum(SMALL_MW, (1.0 - NEARLY) * wanted)
         self.full = self._full(self.backlog + self.lost > allowed)
         self.planned_first = self._first((self.plan_load > SMALL_MW)[None, :])[0]
         self.planned_full = self._full((self.backlog > allowed)[None, :])[0]
@@ -224,9 +226,11 @@ class _Load:
         return np.where(runs.any(axis=1), runs.argmax(axis=1), self.months)
 
     def _full(self, short: np.ndarray) -> np.ndarray:
-        """First month after which no load waits; ``months`` if some always does."""
-        last = self.months - 1 - short[:, ::-1].argmax(axis=1)
-        return np.where(short.any(axis=1), last + 1, 0)
+        """First month in which no load of the largest demand waits; ``months`` if some does.
+
+        What is built later for cheaper or cleaner energy and is late then does not count.
+        """
+        return self._first(~short & self.at_peak)
 
     def blame(self, sampled: list[Sampled]) -> None:
         """For each build the draws in which first or full power is late and waits for it."""
