@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,94 +13,14 @@ import pandas as pd
 from optimizer.errors import InputError, Problems, UsageError
 from optimizer.reading.inputs import Inputs
 from optimizer.results.dates import sample_dates
+from optimizer.results.difference import Comparison, Part, Row, Value, same
+from optimizer.results.why import why
 from optimizer.results.write import StoredResult, load_result
 from optimizer.tables import SETTINGS_KEYS, TABLES
 
-Value = float | str | None
 FEWEST, MOST = 2, 8
-LETTERS = "ABCDEFGH"
 REMARKS = ("source", "note")
 """Columns that no plan depends on."""
-NEAR = 1e-6
-"""Relative difference below which two figures are the same."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One fact of every result.
-
-    Parameters
-    ----------
-    keys : what it is about
-    unit : of its figures; ``date`` and ``text`` are words, ``USD`` is money
-    values : one a result; None where it does not apply
-    """
-
-    keys: tuple[str, ...]
-    unit: str
-    values: tuple[Value, ...]
-
-    @property
-    def differs(self) -> bool:
-        """Whether any result has another value than the first."""
-        return any(not _same(self.values[0], v) for v in self.values[1:])
-
-
-@dataclass(frozen=True)
-class Part:
-    """One table of the comparison; ``rows`` hold what is the same as well if ``whole``."""
-
-    name: str
-    title: str
-    heads: tuple[str, ...]
-    rows: list[Row]
-    whole: bool = False
-
-    @property
-    def shown(self) -> list[Row]:
-        """Rows to tell: those that differ, or all."""
-        return self.rows if self.whole else [row for row in self.rows if row.differs]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """All that differs.
-
-    Parameters
-    ----------
-    folders : the results, in the order A, B, …
-    parts : tables in the order in which one asks for them
-    why : sentences that compare each result with the first
-    """
-
-    folders: list[str]
-    parts: list[Part]
-    why: list[str] = field(default_factory=list)
-
-    @property
-    def letters(self) -> list[str]:
-        """A, B, … one a result."""
-        return list(LETTERS[: len(self.folders)])
-
-    def part(self, name: str) -> Part:
-        """The table of this name."""
-        return next(p for p in self.parts if p.name == name)
-
-    def as_dict(self) -> dict[str, Any]:
-        """For ``--json``."""
-        return {
-            "results": dict(zip(self.letters, self.folders, strict=True)),
-            "why": self.why,
-            **{
-                part.name: [
-                    dict(zip(part.heads, row.keys, strict=True))
-                    | {"unit": row.unit, "differs": row.differs}
-                    | dict(zip(self.letters, row.values, strict=True))
-                    for row in part.shown
-                ]
-                for part in self.parts
-            },
-        }
 
 
 def load_results(folders: Sequence[Path]) -> list[StoredResult]:
@@ -130,8 +50,6 @@ def load_results(folders: Sequence[Path]) -> list[StoredResult]:
 
 def compare(results: Sequence[StoredResult]) -> Comparison:
     """Compare stored results; the first is what the others are held against."""
-    from optimizer.results.why import why
-
     figures = [_with_dates(result) for result in results]
     parts = [
         _run_part(figures),
@@ -178,12 +96,6 @@ def _with_dates(result: StoredResult) -> _Figures:
     return _Figures(result, result.summary | sampled.headline, sampled.table)
 
 
-def _same(a: Value, b: Value) -> bool:
-    if isinstance(a, float) and isinstance(b, float):
-        return abs(a - b) <= NEAR * max(1.0, abs(a), abs(b))
-    return a == b
-
-
 def _number(value: Any) -> float | None:
     if value is None or isinstance(value, str | bool | pd.Timestamp) or pd.isna(value):
         return None
@@ -206,7 +118,7 @@ def input_rows(inputs: Sequence[Inputs]) -> list[Row]:
     found = []
     for column in SETTINGS_KEYS:
         values = tuple(_cell(i.setting(column.name)) for i in inputs)
-        if not all(_same(values[0], v) for v in values):
+        if not all(same(values[0], v) for v in values):
             found.append(Row(("settings", column.name, "value"), "", values))
     for table in TABLES:
         if table.name == "settings":

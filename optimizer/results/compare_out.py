@@ -11,7 +11,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.workbook import Workbook
 
 from optimizer.errors import UsageError
-from optimizer.results.compare import Comparison, Part, Row
+from optimizer.results.difference import Comparison, Part, Row
 from optimizer.results.why import shown
 
 MOST_LINES = 15

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from optimizer.results.compare import Comparison, Part, Row
+from optimizer.results.difference import Comparison, Part, Row
 from optimizer.results.live import LiveMoney
 from optimizer.results.report.words import amount, category, listing, money, month, percent, plain
 from optimizer.results.write import StoredResult

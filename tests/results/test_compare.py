@@ -12,7 +12,7 @@ from python_calamine import CalamineWorkbook
 from optimizer.api import Case, solve
 from optimizer.errors import InputError, UsageError
 from optimizer.reading.writing import write_inputs
-from optimizer.results.compare import Comparison, Row, compare, input_rows, load_results
+from optimizer.results.compare import compare, input_rows, load_results
 from optimizer.results.compare_out import (
     as_text,
     change,
@@ -20,6 +20,7 @@ from optimizer.results.compare_out import (
     write_page,
     write_workbook,
 )
+from optimizer.results.difference import Comparison, Row
 from optimizer.results.verify import verify_plan
 from optimizer.results.why import first_at_others_prices
 from optimizer.results.write import StoredResult
@@ -183,7 +184,7 @@ def test_text_workbook_and_page_hold_the_same(pair: Comparison, tmp_path: Path) 
 
 
 def test_names_are_escaped_on_the_page_and_texts_in_the_workbook(tmp_path: Path) -> None:
-    from optimizer.results.compare import Part
+    from optimizer.results.difference import Part
 
     made = Comparison(["a", HOSTILE], [
         Part("inputs", "Inputs", ("table",), [Row((HOSTILE,), "text", ("=1+1", None))])],
