@@ -172,9 +172,10 @@ class Master:
 
         A round solves the LP with the known cuts that matter, asks all blocks at the LP's
         point what they cannot serve, and halfway between it and the best point so far what
-        they cost, and adds cuts. CO2 is priced at the LP's dual, or as
-        given. With ``serve`` a plan is sought: a little more than the load must be served, and rounds go on until it is.
-        None if the rows are infeasible.
+        they cost, and adds cuts. CO2 is priced at the LP's dual, or as given. With ``serve`` a
+        plan is sought: a little more than the load must be served, and rounds go on until it
+        is. They end early when the LP costs more than ``cutoff``. None if the rows are
+        infeasible.
         """
         lp = _LazyLP(self.pool, arrays, cuts)
         fixed_co2, known = co2, self.known
