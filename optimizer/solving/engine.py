@@ -170,7 +170,8 @@ class Engine:
     ) -> np.ndarray | None:
         """The mixed-integer bound over all sites; its plan if there is one.
 
-        More is learnt beside the first solve (``meanwhile``). Solved again with the cuts of the pool that its plan violates most, few at a time.
+        More is learnt beside the first solve (``meanwhile``). Solved again with the cuts of the
+        pool that its plan violates most, few at a time.
         """
         master, plan = self.master, None
         # Whole units cost little and slow the bound: they are relaxed unless the case is small.

@@ -114,12 +114,12 @@ def run_mip(
         _running.add(model)
     try:
         model.run()
-        for name, value in (("presolve", "choose"), ("presolve", "off")):
+        for presolve in ("choose", "off"):
             if model.getModelStatus() != highspy.HighsModelStatus.kSolveError:
                 break
             # HiGHS has failed on a start or in presolve: from scratch, then without it.
             model.clearSolver()
-            model.setOptionValue(name, value)
+            model.setOptionValue("presolve", presolve)
             model.run()
     finally:
         with _guard:

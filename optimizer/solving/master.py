@@ -91,8 +91,8 @@ class _LazyLP:
         self.model = make_model(arrays.cost, arrays.lower, arrays.upper, matrix, low, high)
         self.model.changeObjectiveOffset(arrays.constant)
 
-    def ask_for_more(self, margin: np.ndarray) -> None:
-        """Another margin; the LP is built again with the cuts that matter."""
+    def ask_for_more(self, margin: np.ndarray | None) -> None:
+        """Another margin, or none; the LP is built again with the cuts that matter."""
         self.margin = margin
         self._load()
 
@@ -185,6 +185,10 @@ class Master:
         waited = 0
         for number in range(rounds):
             solution = lp.solve()
+            if solution.infeasible and lp.margin is not None:
+                # More than the load cannot be served by its deadlines; the load itself may be.
+                lp.ask_for_more(None)
+                solution = lp.solve()
             if solution.x is None:
                 return None if solution.infeasible else result
             x = solution.x
@@ -214,9 +218,9 @@ class Master:
                 break
             # Halfway to a poor centre would only halve what is missing: go to the LP's point.
             poor = not np.isfinite(estimate) or estimate - solution.value > 0.3 * abs(estimate)
-            alone = center is None or center_co2 is None or poor
-            try_x, try_co2 = x, co2
+            try_x, try_co2, alone = x, co2, True
             if center is not None and center_co2 is not None and not poor:
+                alone = False
                 try_x = 0.5 * (x + center)
                 try_co2 = {g: 0.5 * (co2[g] + center_co2[g]) for g in co2}
             value, news, over = known.evaluate(try_x, try_co2, arrays.cost, arrays.constant)
