@@ -7,6 +7,7 @@ period, ``operating_cost``, of which the solving side knows cuts.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,12 +72,16 @@ def joint_sum(model: pyo.ConcreteModel, key: tuple[Any, ...]) -> Any:
     return pyo.quicksum(term for site in model.site.values() for term in site.joint.get(key, ()))
 
 
-def build(case: Case) -> Planning:
-    """All sites, then the joint rows, then the objective."""
+def build(case: Case, sites: Sequence[str] | None = None) -> Planning:
+    """All sites, or some of them, then the joint rows, then the objective.
+
+    Joint rows have the same names whichever sites are built; those without terms are left out.
+    """
     model = pyo.ConcreteModel(case.name)
     ledger = Ledger()
-    model.site = pyo.Block(list(case.sites))
-    for site in case.sites:
+    chosen = list(case.sites) if sites is None else list(sites)
+    model.site = pyo.Block(chosen)
+    for site in chosen:
         build_site(case, site, ledger, model.site[site])
     for part in PARTS:
         if part.applies(case):

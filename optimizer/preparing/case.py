@@ -7,6 +7,7 @@ Arrays over periods have the length of ``Case.periods``.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -160,6 +161,15 @@ class Site:
     fuel_growth: dict[str, float]
 
     @property
+    def users(self) -> list[tuple[str, str, tuple[schedule.Variant, ...]]]:
+        """What may take slots of components: (kind of user, name, variants)."""
+        return [
+            *(("campus_block", h.block, h.variants) for h in self.halls),
+            *(("technology", a.technology, a.variants) for a in self.assets),
+            *(("interconnection", o.offer, o.variants) for o in self.offers),
+        ]
+
+    @property
     def sells_energy(self) -> bool:
         """Whether any offer allows export at a price."""
         return self.export_share > 0 and any(o.export_mw > 0 for o in self.offers)
@@ -228,6 +238,23 @@ class Case:
         """Scope of the caps, ``""`` if there is none (one scope for a case)."""
         return self.co2_caps[0].scope if self.co2_caps else ""
 
+    @cached_property
+    def delivery_months(self) -> dict[str, list[int]]:
+        """Months from the plan's start in which any site may take slots of each component."""
+        months: dict[str, set[int]] = {c.component: set() for c in self.components}
+        for site in self.sites.values():
+            for kind, name, variants in site.users:
+                for component in self.components:
+                    if any(component.needs(kind, name)):
+                        for variant in variants:
+                            months[component.component].update(variant.delivery.tolist())
+        return {component: sorted(known) for component, known in months.items()}
+
+    @cached_property
+    def hall_sizes(self) -> set[float]:
+        """IT MW of all kinds of campus blocks."""
+        return {hall.it_mw for site in self.sites.values() for hall in site.halls}
+
     def group_hours(self, group: str) -> float:
         """Hours of a calendar-year group [h]."""
         return float(sum(len(self.periods[p].hours) for p in self.groups[group]))
@@ -255,6 +282,11 @@ class _Preparation:
         self.factor = discount_factors(self.rate, self.horizon)
         self.technologies = self.tables["technologies"].set_index("technology", drop=False)
         self.permits = self.tables["permits"]
+        self._series: dict[bytes, np.ndarray] = {}
+
+    def shared(self, series: np.ndarray) -> np.ndarray:
+        """The series, or the same one kept before: many sites have the same weather and prices."""
+        return self._series.setdefault(series.tobytes(), series)
 
     def months(self, row: pd.Series, step: str) -> int:
         """Months of a step by the setting ``lead_times``."""
@@ -424,7 +456,7 @@ def _asset(prep: _Preparation, site: pd.Series, row: pd.Series) -> Asset | None:
         land_km2_per_mw=float(tech["land_km2_per_mw"]),
         efficiency=float(tech["round_trip_efficiency"]),
         loss_per_hour=float(tech["standing_loss_per_hour"]),
-        availability=available,
+        availability=prep.shared(available),
     )
 
 
@@ -514,7 +546,7 @@ def _offer(prep: _Preparation, site: pd.Series, row: pd.Series, price: np.ndarra
         fixed_money=money(float(row["upgrade_cost_usd"]) * KILO),
         mw_money=money(float(row["cost_usd_per_kw"])),
         charge=float(row["capacity_charge_usd_per_kw_year"]),
-        cut=cut,
+        cut=prep.shared(cut),
         queue_months=int(row["queue_months"]),
         upgrade_months=int(row["upgrade_months"]),
     )
@@ -561,7 +593,7 @@ def _site(prep: _Preparation, number: int, row: pd.Series) -> Site:
         cooling_water_m3_per_mwh=float(row["cooling_water_m3_per_mwh"]),
         gas_limit_mmbtu_per_hour=float(row["gas_limit_mmbtu_per_hour"]),
         pue=prep.profile(row["pue_profile"]) if row["pue_profile"]
-        else np.full(HOURS_PER_YEAR, row["pue"]),
+        else prep.shared(np.full(HOURS_PER_YEAR, row["pue"])),
         permit_cost=dict(zip(keys, permits["cost_usd"] * KILO * prep.factor[0], strict=True)),
         permit_nox=dict(zip(keys, permits["max_nox_short_tons_per_year"], strict=True)),
         permit_mw=dict(zip(keys, permits["max_mw"], strict=True)),
@@ -570,13 +602,13 @@ def _site(prep: _Preparation, number: int, row: pd.Series) -> Site:
         offers=tuple(
             o for _, r in offers.iterrows() if (o := _offer(prep, row, r, price)) is not None
         ),
-        price=price * KILO,
+        price=prep.shared(price * KILO),
         price_growth=growth,
         export_share=share,
-        grid_co2=grid_co2,
+        grid_co2=prep.shared(grid_co2),
         carbon_free_share=clean,
         fuel_price={
-            f: prep.hourly(r["price_usd_per_mmbtu"], r["price_profile"]) * KILO
+            f: prep.shared(prep.hourly(r["price_usd_per_mmbtu"], r["price_profile"]) * KILO)
             for f, r in fuel_rows.items()
         },
         fuel_growth={f: float(r["price_growth_per_year"]) for f, r in fuel_rows.items()},

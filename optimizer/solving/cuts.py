@@ -8,6 +8,8 @@ a constant, because blocks are homogeneous.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -70,6 +72,14 @@ class CutPool:
             self._coefficients = np.vstack([self._coefficients, [row for _, row, _ in self._new]])
             self._costs = np.append(self._costs, [c for _, _, c in self._new])
             self._new = []
+
+    def since(self, first: int) -> Iterator[tuple[str, int, np.ndarray, bool]]:
+        """(site, period, coefficients, whether of cost) of the cuts from this number on."""
+        self._flush()
+        name = {b: key for key, b in self._number.items()}
+        for k in range(first, len(self._block)):
+            site, period = name[int(self._block[k])]
+            yield site, period, self._coefficients[k], bool(self._costs[k])
 
     def value(self, site: str, period: int, coefficients: np.ndarray, x: np.ndarray) -> float:
         """What a cut says of the operating cost, or of what is missing, at x [k$, MW, kt]."""

@@ -439,7 +439,7 @@ def _plan(engine: Engine, final: Incumbent, reason: str) -> Plan:
         "nonzeros": int(arrays.matrix.nnz),
         "integers": int(arrays.integer.sum()),
         "blocks": len(engine.case.sites) * len(engine.case.periods),
-        "block_rows": sum(s.matrix.shape[0] for s in engine.oracle.shapes.values()),
+        "block_rows": engine.oracle.rows,
         "cuts": len(engine.master.pool),
     }
     report.timing["solve"] = engine.seconds

@@ -9,6 +9,7 @@ import numpy as np
 
 from optimizer.model.blocks import T_PER_LINK, links
 from optimizer.preparing.case import Case
+from optimizer.solving import seeds
 from optimizer.solving.cuts import CutPool
 from optimizer.solving.oracles import ADEQUACY, COST, EMISSIONS, BlockOracle, Outcome, Task
 from optimizer.solving.planning_arrays import PlanningArrays
@@ -20,9 +21,6 @@ NEWS = 1e-4
 """Relative violation from which a re-priced cut is kept."""
 UNSERVED_FACTOR = 100.0
 """Multiple of its price at which unserved energy makes a point worse."""
-CO2_GUESS = 0.05
-"""First guess of a cap's price [k$/t]; seeds go up to 12 times it."""
-SEED_ADDERS = (0.0, 0.01, 0.03, 0.1, 1.0, np.inf)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,63 +68,21 @@ class Learning:
     # -- cuts -------------------------------------------------------------------------
 
     def seed(self) -> None:
-        """Cuts from hourly prices guessed without a solve: cheapest running cost plus an adder."""
-        top = 12 * CO2_GUESS
+        """Cuts from guessed prices of every block."""
         for site in self.case.sites:
             for p in range(len(self.case.periods)):
-                shape, cost = self.oracle.shape(site, p), self.oracle.cost(site, p)
-                hours = len(shape.hours)
-                cheapest = np.full(hours, self.case.unserved_price)
-                for name, part in shape.groups.items():
-                    if name == "import" or name.startswith("generation:"):
-                        dear = cost[part] > 1e-6
-                        np.minimum(cheapest, np.where(dear, cost[part], cheapest), out=cheapest)
-                # At prices of 0 the block costs at least what it may be paid.
-                self.pool.add(site, p, shape.cut(cost, np.zeros(shape.matrix.shape[0])))
-                for adder in SEED_ADDERS:
-                    for co2 in (0.0, top) if shape.co2_row >= 0 else (0.0,):
-                        prices = np.zeros(shape.matrix.shape[0])
-                        level = np.minimum(cheapest + adder, self.case.unserved_price)
-                        prices[shape.balance] = level
-                        start = shape.balance.stop
-                        end = shape.matrix.shape[0] - (shape.co2_row >= 0) - (shape.water_row >= 0)
-                        prices[start:end] = float(level.mean())
-                        if shape.co2_row >= 0:
-                            prices[shape.co2_row] = -co2
-                        self.pool.add(site, p, shape.cut(cost, prices))
+                for cut in seeds.guessed(self.case, self.oracle, site, p):
+                    self.pool.add(site, p, cut)
 
     def seed_mixes(self) -> None:
-        """Cuts from a few solved mixes of each site, re-priced for all periods of the same hours.
-
-        For each MW of facility peak: thermal alone; half grid and thermal with sun, wind and
-        storage; much sun, wind and storage with some grid and thermal.
-        """
-        mixes = ((0.0, 1.2, 0.0, 0.0), (0.7, 0.6, 1.0, 0.3), (0.4, 0.5, 2.5, 0.9))
+        """Cuts from a few solved mixes of each site, re-priced for all periods of the same hours."""
         last = {key: p for p, key in enumerate(self.oracle.hours_keys)}
-        tasks = []
-        for name, site in self.case.sites.items():
-            thermal = [a for a in site.assets if a.kind == "thermal"]
-            for p in last.values():
-                for grid, firm, variable, stored in mixes:
-                    x = np.zeros(len(self.names[name]))
-                    x[[n.startswith("it_mw:") for n in self.names[name]]] = 100 / len(
-                        self.case.workloads
-                    )
-                    peak = 100 * float(site.pue.max())
-                    at = {n: k for k, n in enumerate(self.names[name])}
-                    if site.offers:
-                        x[at[links.FIRM]] = peak * (grid if thermal else max(grid, 1.05))
-                    for a in site.assets:
-                        share = {"thermal": firm / max(1, len(thermal)), "variable": variable,
-                                 "storage": stored}[a.kind]  # fmt: skip
-                        if a.kind == "thermal" and not site.offers:
-                            share = 1.2 / len(thermal)
-                        x[at[links.power(a)]] = peak * share
-                        if a.is_storage:
-                            x[at[links.energy(a)]] = 4 * peak * share
-                    x[[n in (links.CO2, links.WATER) for n in self.names[name]]] = 1e6
-                    price = 0.03 if self.caps and stored > 0.5 else 0.0
-                    tasks.append(Task(name, p, x, price))
+        tasks = [
+            task
+            for name in self.case.sites
+            for p in last.values()
+            for task in seeds.mixes(self.case, name, p, self.names[name])
+        ]
         for outcome in self.oracle.evaluate(tasks):
             task = outcome.task
             own = self._mean_cost(task.site, task.period)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
+import highspy
 import numpy as np
 import scipy.sparse as sp
 
@@ -15,7 +16,8 @@ from optimizer.preparing.case import Case
 from optimizer.solving.cuts import VIOLATED, CutPool
 from optimizer.solving.highs import INFINITY, Solution, make_model, run_lp, run_mip
 from optimizer.solving.learning import Learning
-from optimizer.solving.planning_arrays import KINDS, PlanningArrays
+from optimizer.solving.planning_arrays import JOINT, KINDS, PlanningArrays
+from optimizer.solving.presolve import Reduced, reduce
 from optimizer.solving.truth import links_of
 
 IDLE_ROUNDS = 6
@@ -27,11 +29,6 @@ SERVED_SHORT = 2e-4
 WAIT_SHORT, MOST_WAITS = 0.02, 3
 """While more than this share of load is missing, costs are asked only after so many rounds."""
 LAZY_ROUNDS = 2
-JOINT = (
-    "demand_met", "demand_in_blocks", "slots_delivered", "spending_within_budget",
-    "co2_within_cap",
-)  # fmt: skip
-"""Rows over all sites (``add_joint`` of the model's parts)."""
 EXPLORE_WORTH = 1.25
 """Worth of placed load while sites are explored, as a multiple of its dual."""
 MOST_IDLE = 200
@@ -57,17 +54,24 @@ class Relaxed:
     row_dual: np.ndarray
 
 
-def with_cuts(
-    arrays: PlanningArrays, pool: CutPool, which: np.ndarray, margin: np.ndarray | None = None
-) -> tuple[sp.csr_matrix, np.ndarray, np.ndarray]:
-    """Planning rows and the chosen cuts: matrix, lower and upper sides."""
-    if not len(which):
-        return arrays.matrix, arrays.row_lower, arrays.row_upper
-    return (
-        sp.vstack([arrays.matrix, pool.matrix(which, margin)], format="csr"),
-        np.append(arrays.row_lower, np.zeros(len(which))),
-        np.append(arrays.row_upper, np.full(len(which), INFINITY)),
-    )
+def posed(
+    form: Reduced, pool: CutPool, which: np.ndarray, whole: np.ndarray | None = None,
+    margin: np.ndarray | None = None, *, slack: float = 0.0, **options: object,
+) -> highspy.Highs:  # fmt: skip
+    """The planning rows and the chosen cuts, as a model of HiGHS."""
+    matrix = form.matrix
+    low, high = form.row_lower - slack, form.row_upper + slack
+    if len(which):
+        rows, sides = form.cuts(pool.matrix(which, margin))
+        matrix = sp.vstack([matrix, rows], format="csr")
+        low = np.append(low, sides - slack)
+        high = np.append(high, np.full(len(which), INFINITY))
+    model = make_model(form.cost, form.lower, form.upper, matrix, low, high, whole, **options)
+    model.changeObjectiveOffset(form.constant)
+    return model
+
+
+NO_POINT = Solution(None, INFINITY, -INFINITY, np.empty(0), "infeasible by bounds", False, True)
 
 
 class _LazyLP:
@@ -81,15 +85,14 @@ class _LazyLP:
         self.active = np.arange(len(self.pool)) if cuts is None else cuts
         self.first = arrays.matrix.shape[0]
         self.margin: np.ndarray | None = None
+        self.form = reduce(arrays)
         self._load()
 
     def _load(self) -> None:
-        arrays = self.arrays
         self.idle = np.zeros(len(self.active), dtype=int)
         self.tight = self.active
-        matrix, low, high = with_cuts(arrays, self.pool, self.active, self.margin)
-        self.model = make_model(arrays.cost, arrays.lower, arrays.upper, matrix, low, high)
-        self.model.changeObjectiveOffset(arrays.constant)
+        if self.form is not None:
+            self.model = posed(self.form, self.pool, self.active, margin=self.margin)
 
     def ask_for_more(self, margin: np.ndarray | None) -> None:
         """Another margin, or none; the LP is built again with the cuts that matter."""
@@ -98,8 +101,10 @@ class _LazyLP:
 
     def solve(self) -> Solution:
         """The optimum over all known cuts: solved again until few are violated."""
+        if self.form is None:
+            return NO_POINT
         for number in range(LAZY_ROUNDS):
-            solution = run_lp(self.model, 8.0)
+            solution = self.form.solution(run_lp(self.model, 8.0))
             if solution.x is None:
                 break
             free = np.abs(solution.row_dual[self.first :]) < 1e-9
@@ -112,17 +117,19 @@ class _LazyLP:
 
     def extend(self, x: np.ndarray) -> bool:
         """Add the cuts that x violates; drop those that have long been idle."""
+        assert self.form is not None
         violated = np.setdiff1d(self.pool.worst(x, WORST, self.margin), self.active)
         drop = np.flatnonzero(self.idle >= IDLE_ROUNDS)
         if len(drop) > MOST_IDLE:
-            self.model.deleteRows(len(drop), (self.first + drop).astype(np.int32))
+            first = len(self.form.rows)
+            self.model.deleteRows(len(drop), (first + drop).astype(np.int32))
             keep = np.ones(len(self.active), dtype=bool)
             keep[drop] = False
             self.active, self.idle = self.active[keep], self.idle[keep]
         if len(violated):
-            added = self.pool.matrix(violated, self.margin)
+            added, sides = self.form.cuts(self.pool.matrix(violated, self.margin))
             self.model.addRows(
-                len(violated), np.zeros(len(violated)), np.full(len(violated), INFINITY),
+                len(violated), sides, np.full(len(violated), INFINITY),
                 added.nnz, added.indptr[:-1].astype(np.int32),
                 added.indices.astype(np.int32), added.data,
             )  # fmt: skip
@@ -307,21 +314,21 @@ class Master:
 
         HiGHS runs on one thread; ``meanwhile`` runs beside it.
         """
-        arrays = self.arrays if arrays is None else arrays
-        matrix, low, high = with_cuts(arrays, self.pool, cuts)
-        whole = np.isin(arrays.kind, [KINDS.index(k) for k in kinds])
-        model = make_model(
-            arrays.cost, arrays.lower, arrays.upper, matrix, low, high, whole,
-            mip_rel_gap=gap, mip_abs_gap=1e-6, mip_heuristic_effort=effort,
-            random_seed=int(self.case.inputs.setting("seed")),
+        form = reduce(self.arrays if arrays is None else arrays)
+        if form is None:
+            return NO_POINT
+        whole = np.isin(form.kind, [KINDS.index(k) for k in kinds])
+        model = posed(
+            form, self.pool, cuts, whole, mip_rel_gap=gap, mip_abs_gap=1e-6,
+            mip_heuristic_effort=effort, random_seed=int(self.case.inputs.setting("seed")),
         )  # fmt: skip
-        model.changeObjectiveOffset(arrays.constant)
+        point = None if start is None else form.contract(start)
         if meanwhile is None:
-            return run_mip(model, whole, seconds, start)
+            return form.solution(run_mip(model, whole, seconds, point))
         with ThreadPoolExecutor(1) as beside:
-            found = beside.submit(run_mip, model, whole, seconds, start)
+            found = beside.submit(run_mip, model, whole, seconds, point)
             meanwhile()
-            return found.result()
+            return form.solution(found.result())
 
     def fixed(self, x: np.ndarray, kinds: tuple[str, ...]) -> PlanningArrays:
         """The planning arrays with the integers of these kinds fixed at x."""
@@ -345,7 +352,8 @@ class Master:
                 if var.parent_component().local_name == v
             ]  # fmt: skip
         lower[free], upper[free] = arrays.lower[free], arrays.upper[free]
-        matrix, low, high = with_cuts(arrays, self.pool, which)
-        model = make_model(arrays.cost, lower, upper, matrix, low - 1e-6, high + 1e-6)
-        solution = run_lp(model, 10.0)
+        form = reduce(replace(arrays, lower=lower, upper=upper))
+        if form is None:
+            return self.pool.tight_values(x)
+        solution = form.solution(run_lp(posed(form, self.pool, which, slack=1e-6), 10.0))
         return self.pool.tight_values(x) if solution.x is None else solution.x

@@ -12,6 +12,11 @@ from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 from optimizer.model.blocks import links
 from optimizer.model.build import Planning
 
+JOINT = (
+    "demand_met", "demand_in_blocks", "slots_delivered", "spending_within_budget",
+    "co2_within_cap",
+)  # fmt: skip
+"""Rows over all sites (``add_joint`` of the model's parts)."""
 KINDS = ("open", "permit", "connected", "halls", "units")
 
 
@@ -25,7 +30,7 @@ class PlanningArrays:
     operating : for each site, column of the operating cost of each period; shape (P,)
     kind : for each integer column, index in ``KINDS``; -1 for continuous ones
     co2_row : row of each calendar-year group's cap
-    row_owner : name of the constraint that each row belongs to
+    row_owner, row_index : name and index of the constraint that each row belongs to
     delay : part of ``cost`` that prices backlog
     """
 
@@ -43,6 +48,7 @@ class PlanningArrays:
     operating: dict[str, np.ndarray]
     co2_row: dict[str, int]
     row_owner: list[str]
+    row_index: list[Any]
     delay: np.ndarray
     fixed: dict[str, float] = field(default_factory=dict)
 
@@ -84,8 +90,8 @@ def to_arrays(planning: Planning) -> PlanningArrays:
     periods = range(len(case.periods))
     link = {}
     operating = {}
-    for name, site in case.sites.items():
-        block = model.site[name]
+    for name, block in model.site.items():
+        site = case.sites[name]
         link[name] = np.array(
             [[place[id(block.link[n, p])] for p in periods] for n in links.names(case, site)]
         )
@@ -110,5 +116,6 @@ def to_arrays(planning: Planning) -> PlanningArrays:
         operating=operating,
         co2_row=co2_row,
         row_owner=[row.constraint.parent_component().local_name for row in form.rows],
+        row_index=[row.constraint.index() for row in form.rows],
         delay=delay,
     )

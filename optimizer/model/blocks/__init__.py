@@ -2,14 +2,43 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Hashable
+
 import numpy as np
 
 from optimizer.model.blocks import generation, grid, links, load, storage
 from optimizer.model.blocks.assembly import Assembly, Shape
 from optimizer.preparing.case import Case, Site
 
+Signature = tuple[Hashable, ...]
+
 M3_PER_LINK = 1000.0
 T_PER_LINK = 1000.0
+
+
+def signature(case: Case, site: Site) -> Signature:
+    """What the arrays and running costs of a site's blocks depend on.
+
+    Sites with the same signature have the same blocks, whatever their size.
+    """
+    assets = [
+        (
+            a.technology, a.kind, a.fuel, a.heat_rate, a.vom, a.co2_t_per_mwh, a.water_m3_per_mwh,
+            a.efficiency if a.is_storage else 0.0, a.loss_per_hour, _digest(a.availability),
+        )
+        for a in site.assets
+    ]  # fmt: skip
+    offers = [(o.offer, _digest(o.cut)) for o in site.offers]
+    fuels = [(f, _digest(price), site.fuel_growth[f]) for f, price in site.fuel_price.items()]
+    return (
+        links.names(case, site), tuple(assets), tuple(offers), tuple(fuels), _digest(site.pue),
+        _digest(site.price), site.price_growth, _digest(site.grid_co2), site.export_share,
+    )  # fmt: skip
+
+
+def _digest(series: np.ndarray) -> bytes:
+    return hashlib.blake2b(np.ascontiguousarray(series), digest_size=16).digest()
 
 
 def make_shape(case: Case, site: Site, hours: np.ndarray) -> Shape:

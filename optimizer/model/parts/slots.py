@@ -19,24 +19,29 @@ def add_site(block: pyo.Block, case: Case, site: Site, ledger: Ledger) -> None:
 
 def add_joint(model: pyo.ConcreteModel, case: Case, ledger: Ledger) -> None:
     """What is due by a month <= what was delivered by it; not stockable: within the period."""
-    model.slots_delivered = pyo.ConstraintList()
+    due: dict[str, dict[int, list[object]]] = {c.component: {} for c in case.components}
+    for site in model.site.values():
+        for key, terms in site.joint.items():
+            if key[0] == "slot":
+                due[key[1]].setdefault(key[2], []).extend(terms)
+    rows = {}
     for component in case.components:
-        due: dict[int, list[object]] = {}
-        for site in model.site.values():
-            for key, terms in site.joint.items():
-                if key[0] == "slot" and key[1] == component.component:
-                    due.setdefault(key[2], []).extend(terms)
-        for months, delivered in _windows(case, component, sorted(due)):
-            terms = [t for month in months for t in due[month]]
+        months = case.delivery_months[component.component]
+        for end, window, delivered in _windows(case, component, months):
+            taken = due[component.component]
+            terms = [t for month in window for t in taken.get(month, ())]
             if terms:
-                model.slots_delivered.add(pyo.quicksum(terms) <= delivered)
+                rows[component.component, end] = pyo.quicksum(terms) <= delivered
+    model.slots_delivered = pyo.Constraint(list(rows), rule=lambda m, c, end: rows[c, end])
 
 
-def _windows(case: Case, component: Component, months: list[int]) -> list[tuple[list[int], float]]:
-    """Pairs (months in which slots are taken, slots delivered) that a row is made of."""
+def _windows(
+    case: Case, component: Component, months: list[int]
+) -> list[tuple[int, list[int], float]]:
+    """(month, months in which slots are taken, slots delivered) of each row."""
     if component.stockable:
         return [
-            (months[: k + 1], sum(a for m, a in component.supply.items() if m <= month))
+            (month, months[: k + 1], sum(a for m, a in component.supply.items() if m <= month))
             for k, month in enumerate(months)
         ]
     windows = []
@@ -44,6 +49,7 @@ def _windows(case: Case, component: Component, months: list[int]) -> list[tuple[
         end = period.month + period.months
         windows.append(
             (
+                period.month,
                 [m for m in months if period.month <= m < end],
                 sum(a for m, a in component.supply.items() if period.month <= m < end),
             )

@@ -50,14 +50,15 @@ def add_site(block: pyo.Block, case: Case, site: Site, ledger: Ledger) -> None:
 def add_joint(model: pyo.ConcreteModel, case: Case, ledger: Ledger) -> None:
     """``backlog[w, r, p]`` in [0, max_backlog]: placed + backlog = demand; delay is priced."""
     model.backlog = pyo.Var(list(case.demand), domain=pyo.NonNegativeReals)
-    model.demand_met = pyo.ConstraintList()
+    rows = {}
     for (w, r, p), wanted in case.demand.items():
         missing = model.backlog[w, r, p]
         missing.setub(case.max_backlog[w, r, p])
         placed = _joint(model, ("demand", w, r, p))
-        model.demand_met.add(placed + missing == wanted)
+        rows[w, r, p] = placed + missing == wanted
         price = case.workloads[w].delay_price * case.periods[p].discounted_months
         ledger.cost("delay", price * missing, item=f"{w}/{r}", period=case.periods[p].name)
+    model.demand_met = pyo.Constraint(list(rows), rule=lambda m, *key: rows[key])
     _add_rounding(model, case)
 
 
@@ -67,11 +68,11 @@ def _add_rounding(model: pyo.ConcreteModel, case: Case) -> None:
     With blocks of one size B and f the fraction of D / B (1 if whole), mixed-integer rounding
     of sum(B x blocks) + backlog >= D gives sum(blocks) + backlog / (B f) >= ceil(D / B).
     """
-    sizes = {h.it_mw for site in case.sites.values() for h in site.halls}
+    sizes = case.hall_sizes
     if len(sizes) != 1:
         return
     (size,) = sizes
-    model.demand_in_blocks = pyo.ConstraintList()
+    rows = {}
     for p in range(len(case.periods)):
         wanted = sum(d for (_, _, q), d in case.demand.items() if q == p)
         if wanted <= 0:
@@ -80,7 +81,8 @@ def _add_rounding(model: pyo.ConcreteModel, case: Case) -> None:
         fraction = wanted / size - (whole - 1)
         missing = pyo.quicksum(v for (_, _, q), v in model.backlog.items() if q == p)
         blocks = _joint(model, ("blocks", p, size))
-        model.demand_in_blocks.add(blocks + missing / (size * fraction) >= whole)
+        rows[p] = blocks + missing / (size * fraction) >= whole
+    model.demand_in_blocks = pyo.Constraint(list(rows), rule=lambda m, p: rows[p])
 
 
 def _joint(model: pyo.ConcreteModel, key: tuple[Any, ...]) -> Any:

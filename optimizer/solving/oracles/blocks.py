@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from optimizer.model.blocks import make_shape
+from optimizer.model.blocks import Signature, make_shape, signature
 from optimizer.model.blocks.assembly import Shape
 from optimizer.preparing.case import Case
 from optimizer.solving.oracles.task import COST, EMISSIONS
@@ -14,7 +14,7 @@ UNSERVED_EMISSIONS = 4.0
 
 
 class Blocks:
-    """All blocks of a case; those of one site with the same hours share their arrays."""
+    """All blocks of a case; those of like sites with the same hours share their arrays."""
 
     def __init__(self, case: Case) -> None:
         self.case = case
@@ -22,19 +22,33 @@ class Blocks:
         self._costs: dict[tuple[str, int], np.ndarray] = {}
         self._counted: dict[tuple[str, str], np.ndarray] = {}
         self.hours_keys = [f"{p.hours[0]}+{len(p.hours)}" for p in case.periods]
-        for site in case.sites.values():
+        first: dict[Signature, str] = {}
+        self.like: dict[str, str] = {
+            name: first.setdefault(signature(case, site), name) for name, site in case.sites.items()
+        }
+        """For each site the first one with the same blocks."""
+        for name in first.values():
             for period in case.periods:
-                key = (site.site, self.hours_keys[period.index])
+                key = (name, self.hours_keys[period.index])
                 if key not in self.shapes:
-                    self.shapes[key] = make_shape(case, site, period.hours)
+                    self.shapes[key] = make_shape(case, case.sites[name], period.hours)
 
     def key(self, site: str, period: int) -> tuple[str, str]:
         """Name of the arrays of a block."""
-        return site, self.hours_keys[period]
+        return self.like[site], self.hours_keys[period]
 
     def shape(self, site: str, period: int) -> Shape:
         """Arrays of a block."""
-        return self.shapes[site, self.hours_keys[period]]
+        return self.shapes[self.key(site, period)]
+
+    @property
+    def rows(self) -> int:
+        """Rows of all blocks together."""
+        return sum(
+            self.shape(site, p).matrix.shape[0]
+            for site in self.like
+            for p in range(len(self.hours_keys))
+        )
 
     def same_hours(self, period: int) -> list[int]:
         """Periods with the same hours, the period itself included."""
@@ -51,7 +65,7 @@ class Blocks:
                 unserved = UNSERVED_EMISSIONS * max(float(cost.max(initial=0.0)), 0.1)
             cost[shape.groups["unserved"]] = unserved
             return cost
-        key = (site, period)
+        key = (self.like[site], period)
         if key not in self._costs:
             self._costs[key] = shape.cost(self.case.periods[period])
         return self._costs[key]

@@ -59,12 +59,15 @@ class BlockOracle(Blocks):
             self._special.tolerate(max(tolerance, 1e-9))
 
     def evaluate(self, tasks: Sequence[Task]) -> list[Outcome]:
-        """All tasks, in order; blocks that share a model are evaluated one after the other."""
-        by_model: dict[tuple[str, str], list[int]] = {}
+        """All tasks, in order; those of one site with the same hours by one thread."""
+        by_site: dict[tuple[str, str], list[int]] = {}
         for k, task in enumerate(tasks):
-            by_model.setdefault(self.key(task.site, task.period), []).append(k)
+            by_site.setdefault((task.site, self.hours_keys[task.period]), []).append(k)
         # The long ones first, so that no thread ends up alone with them.
-        order = sorted(by_model, key=lambda m: -len(self.shapes[m].hours) * len(by_model[m]))
+        order = sorted(
+            by_site.values(),
+            key=lambda ks: -len(ks) * len(self.shape(tasks[ks[0]].site, tasks[ks[0]].period).hours),
+        )
         answers: list[Outcome | None] = [None] * len(tasks)
 
         def work(numbers: Iterable[int]) -> None:
@@ -72,6 +75,6 @@ class BlockOracle(Blocks):
                 answer = None if self._special is None else self._special.solve(tasks[k])
                 answers[k] = self._reference.solve(tasks[k]) if answer is None else answer
 
-        for done in [self._threads.submit(work, by_model[m]) for m in order]:
+        for done in [self._threads.submit(work, numbers) for numbers in order]:
             done.result()
         return [a for a in answers if a is not None]

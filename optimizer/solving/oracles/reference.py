@@ -6,6 +6,8 @@ its last solve.
 
 from __future__ import annotations
 
+import threading
+
 import highspy
 import numpy as np
 
@@ -15,12 +17,13 @@ from optimizer.solving.oracles.task import Outcome, Task, outcome
 
 
 class HighsOracle:
-    """Any block. Two threads must not evaluate blocks of the same model at once."""
+    """Any block; those that share a model are evaluated one after the other."""
 
     def __init__(self, blocks: Blocks, tolerance: float) -> None:
         self.blocks, self.tolerance = blocks, tolerance
         self._models: dict[tuple[str, str], highspy.Highs] = {}
         self._bases: dict[tuple[str, int, str], highspy.HighsBasis] = {}
+        self._locks = {key: threading.Lock() for key in blocks.shapes}
 
     def tolerate(self, tolerance: float) -> None:
         """Change the feasibility tolerances of all models."""
@@ -45,6 +48,10 @@ class HighsOracle:
 
     def solve(self, task: Task) -> Outcome:
         """The block's least cost at the task's links."""
+        with self._locks[self.blocks.key(task.site, task.period)]:
+            return self._solve(task)
+
+    def _solve(self, task: Task) -> Outcome:
         blocks, key = self.blocks, (task.site, task.period)
         shape, counted = blocks.shape(*key), blocks.counted(*key)
         cost = blocks.cost(*key, task.purpose)
