@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from optimizer.errors import Problems
+from optimizer.reading.commitments import commitments_make_sense
 from optimizer.reading.inputs import Inputs
 from optimizer.reading.plausibility import values_are_plausible
 from optimizer.tables import BY_NAME, SETTINGS_KEYS, TABLES
@@ -391,5 +392,6 @@ CHECKS: tuple[Check, ...] = (
     component_users_exist,
     policies_are_clear,
     demand_is_covered,
+    commitments_make_sense,
     values_are_plausible,
 )

@@ -25,6 +25,12 @@ def full() -> Rows:
     rows["component_use"] = [{"component": "transformer", "user_kind": "campus_block",
                               "user": "hall", "per_mw": 0.1}]  # fmt: skip
     rows["policies"] = [{"policy": "cap", "kind": "co2_cap", "value": 1e6, "year": 2027}]
+    rows["commitments"] = [
+        {"commitment": "order 1", "site": "site0", "kind": "order", "item": "engine",
+         "quantity": 20, "date": "2026-06-01", "paid_usd": 1e6, "recovered_share": 0.5},
+        {"commitment": "permit 1", "site": "site1", "kind": "permit", "item": "substation",
+         "date": "2026-06-01"},
+    ]  # fmt: skip
     for row in rows["sites"]:
         row["gas_hub"] = "waha"
     return rows
@@ -55,6 +61,11 @@ MISTAKES: list[tuple[Callable[[Rows], None], str, str, str]] = [
     (put("interconnection_steps", 1, offer="gird"), "no-steps", "interconnections", "B3"),
     (put("component_use", 0, user="hal"), "unknown-reference", "component_use", "C2"),
     (put("policies", 0, year=2031), "year-outside", "policies", "D2"),
+    (put("commitments", 0, item="engin"), "unknown-reference", "commitments", "D2"),
+    (put("commitments", 0, quantity=None), "missing-value", "commitments", "E2"),
+    (put("commitments", 0, paid_usd=0), "ignored-value", "commitments", "H2"),
+    (put("commitments", 1, quantity=1), "ignored-value", "commitments", "E3"),
+    (put("commitments", 1, date="2027-06-01"), "not-yet-taken", "commitments", "F3"),
     (put("settings", 1, key="case_nam"), "unknown-setting", "settings", "A3"),
     (put("settings", 0, value="soon"), "not-a-date", "settings", "B2"),
 ]  # fmt: skip
@@ -63,7 +74,8 @@ MISTAKES: list[tuple[Callable[[Rows], None], str, str, str]] = [
 def test_the_case_without_mistakes(tmp_path: Path) -> None:
     inputs, problems = read_book(tmp_path, rows=full())
     assert inputs is not None
-    assert not len(problems), problems.report()
+    assert [p.code for p in problems] == ["commitments-not-in-the-model"], problems.report()
+    assert not problems.errors
 
 
 @pytest.mark.parametrize(("mistake", "code", "table", "cell"), MISTAKES)
