@@ -12,11 +12,19 @@ import time
 import traceback
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
 import typer
 
-from optimizer.errors import ExitCode, InputError, OptimizerError, UsageError
+from optimizer.errors import (
+    ExitCode,
+    InputError,
+    NoPlanError,
+    OptimizerError,
+    Problems,
+    StoppedError,
+    UsageError,
+)
 from optimizer.settings import Engine, Progress, RunOptions
 
 if TYPE_CHECKING:
@@ -27,12 +35,27 @@ STARTED = time.monotonic()
 COMMAND_LINE_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
 """Base of all usage errors; Typer brings its own copy of click, so it is taken from Typer."""
 
+NAME = "optimizer"
+COMPLETION = "_OPTIMIZER_COMPLETE"
+"""Set by the shell's completion script when it asks what may follow."""
+STYLES = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "dim": "2"}
+
+
+def _examples(*lines: str) -> str:
+    """The end of a help text; blank lines keep its lines apart."""
+    return "\n\n".join(["Examples:", *(f"  {NAME} {line}" for line in lines)])
+
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Where to build AI compute, what power to buy or build, and in what order.",
-)
+    epilog=_examples(
+        "template my/case.xlsx", "check my/case.xlsx", "run my/case.xlsx --out outputs/my",
+        "run --help",
+    ),
+)  # fmt: skip
 
 CaseArgument = Annotated[Path, typer.Argument(help="An .xlsx workbook or a folder of CSV files")]
 ResultArgument = Annotated[Path, typer.Argument(help="The --out folder of a run")]
@@ -65,19 +88,53 @@ class Stop:
         return self.asked
 
 
-def say(text: str) -> None:
+def say(text: str, style: str = "") -> None:
     """A line for people, on standard error."""
-    print(text, file=sys.stderr, flush=True)
+    sys.stdout.flush()  # so that the two streams read in order on one screen
+    print(paint(text, style, sys.stderr), file=sys.stderr, flush=True)
+
+
+def paint(text: str, style: str, stream: TextIO) -> str:
+    """The text in a style, on a terminal that is not told to do without (``NO_COLOR``)."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    if not style or plain or not stream.isatty():
+        return text
+    return f"\033[{STYLES[style]}m{text}\033[0m"
+
+
+def hint(text: str) -> None:
+    """What one may do next, on standard error."""
+    say(f"Hint: {text}", "yellow")
 
 
 def only_answer_on_stdout() -> TextIO:
-    """The real standard output; all else goes to standard error from now on.
+    """The real standard output; what else is written there is dropped from now on.
 
     HiGHS writes its banner from C when its first model is made, whatever its options say.
     """
-    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
+    sys.stdout.flush()
+    answer = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
     return answer
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"{NAME} {version(NAME)}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version")
+    ] = False,
+) -> None:
+    pass
 
 
 def _progress(line: Progress) -> None:
@@ -85,7 +142,8 @@ def _progress(line: Progress) -> None:
     bound = "-" if line.bound == float("-inf") else f"{line.bound / 1e6:,.1f}"
     gap = "-" if line.gap == float("inf") else f"{line.gap:.2%}"
     say(
-        f"{line.seconds:7.1f} s  {line.phase:<12} bound {bound:>11} M$  best {best:>11} M$  gap {gap}"
+        f"{line.seconds:7.1f} s  {line.phase:<12} bound {bound:>11} M$  best {best:>11} M$  gap {gap}",
+        "dim",
     )
 
 
@@ -96,25 +154,35 @@ def default_folder(case: Path) -> Path:
     return Path("outputs") / case.stem / f"{now:%Y%m%d-%H%M%S}-{mark}"
 
 
-@app.command()
+@app.command(
+    epilog=_examples(
+        "run inputs/quickstart --out outputs/quickstart",
+        "run my/case.xlsx --gap 0.01 --time-limit 1800",
+        "run my/case.xlsx --set settings.lead_times=high --set 'sites.max_it_mw[Abilene]=0'",
+        "run my/case.xlsx --json > summary.json",
+    )
+)
 def run(
     case: CaseArgument,
     out: Annotated[Path | None, typer.Option(help="Folder of the result")] = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace the folder if it exists")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the folder if it exists")
+    ] = False,
     gap: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Proven gap to reach")] = None,
     time_limit: Annotated[
         float | None, typer.Option(min=1.0, help="Wall seconds of the whole command")
     ] = None,
-    threads: Annotated[int, typer.Option(min=1, max=256)] = 2,
+    threads: Annotated[int, typer.Option(min=1, max=256, help="Processor threads")] = 2,
     engine: Annotated[Engine, typer.Option(help="The monolith is one plain program")] = "auto",
     sets: SetOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print only the summary")] = False,
-    quiet: Annotated[bool, typer.Option(help="No progress")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print only the result's folder, and errors")
+    ] = False,
 ) -> None:
     """Read, check, solve, verify and report a case: the main job."""
     should_stop = Stop()  # before the imports, which take a second
-    if as_json:
-        answer = only_answer_on_stdout()
+    answer = only_answer_on_stdout()
     from optimizer import pipeline
 
     folder = default_folder(case) if out is None else out
@@ -123,26 +191,47 @@ def run(
         case, folder, options, overrides=sets or [], overwrite=overwrite,
         on_progress=None if quiet else _progress, should_stop=should_stop, started=STARTED,
     )  # fmt: skip
-    if len(outcome.warnings):
-        say(outcome.warnings.report(str(case)))
+    if len(outcome.warnings) and not quiet:
+        say(outcome.warnings.report(str(case)), "yellow")
+    for finding in outcome.verification.findings[:20]:
+        say(f"check failed: {finding}", "red")
     if as_json:
         print(json.dumps(outcome.summary), file=answer, flush=True)
+    elif quiet:
+        print(folder, file=answer, flush=True)
     else:
-        _tell(outcome, folder)
+        _tell(outcome, folder, answer)
+    if outcome.exit_code == ExitCode.GAP_OPEN:
+        asked = inputs_gap(outcome) if gap is None else gap
+        hint(
+            f"the proven gap {outcome.summary['gap']:.2%} is above the {asked:.2%} asked for "
+            f"(stopped by: {outcome.summary['stop_reason']}). Give it more time (--time-limit), or "
+            "ask for less (--gap). The plan itself is checked and can be used."
+        )
     raise typer.Exit(int(outcome.exit_code))
 
 
-def _tell(outcome: Outcome, folder: Path) -> None:
-    from optimizer.results.words import decision
-
-    for line in decision(outcome.summary, outcome.plan.tables):
-        print(line)
-    for finding in outcome.verification.findings[:20]:
-        say(f"check failed: {finding}")
-    print(f"Result: {folder} (open report.html)")
+def inputs_gap(outcome: Outcome) -> float:
+    """The gap that the case asks for."""
+    return float(outcome.plan.inputs.setting("gap"))
 
 
-@app.command()
+def _tell(outcome: Outcome, folder: Path, stream: TextIO) -> None:
+    """The plan on one screen."""
+    from optimizer.results.words import screen
+
+    lines = screen(outcome.summary, outcome.plan.tables)
+    for heading, text in [*lines, ("Result", f"{folder / 'report.html'}")]:
+        style = {"Check": "green" if outcome.verification.passed else "red"}.get(heading, "bold")
+        print(f"{paint(f'{heading:<14}', style, stream)} {text}", file=stream, flush=True)
+
+
+@app.command(
+    epilog=_examples(
+        "check my/case.xlsx", "check my/case.xlsx --mark marked.xlsx",
+        "check my/case.xlsx --set settings.lead_times=high",
+    )
+)  # fmt: skip
 def check(
     case: CaseArgument,
     sets: SetOption = None,
@@ -150,7 +239,9 @@ def check(
         Path | None,
         typer.Option(help="Write a workbook of the case with the cells marked", show_default=False),
     ] = None,
-    quiet: Annotated[bool, typer.Option(help="Only problems, not what the case implies")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Only problems, not what the case implies")
+    ] = False,
 ) -> None:
     """Read and check only; lists every problem, and what the case implies."""
     from optimizer.preparing import implied
@@ -171,13 +262,24 @@ def check(
         write_marked(mark, reading, problems, found.frames() if found else None)
         print(f"{mark}: a copy with {len(problems)} problems marked")
     if inputs is None:
+        if mark is None:
+            hint_on_input(case, problems)
         raise typer.Exit(int(ExitCode.INPUT))
     if found is not None and not quiet:
         print(implied.report(found) + "\n")
-    print(f"{case}: no errors, {len(problems.warnings)} warnings")
+    number = len(problems.warnings)
+    print(f"{case}: no errors, {number} warning{'' if number == 1 else 's'}")
+    if not quiet:
+        hint(f"{NAME} run {case}")
 
 
-@app.command()
+@app.command(
+    epilog=_examples(
+        "template my/case.xlsx",
+        "template --csv my/case",
+        "template copy.xlsx --from inputs/quickstart",
+    )
+)
 def template(
     file: Annotated[
         Path | None, typer.Argument(help="The .xlsx workbook to write", show_default=False)
@@ -189,7 +291,7 @@ def template(
         Path | None,
         typer.Option("--from", help="Case to fill in; else an example", show_default=False),
     ] = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace what is there")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there")] = False,
 ) -> None:
     """A documented workbook to fill in, with a small example that runs as it is."""
     from optimizer.reading.template import write_template
@@ -198,7 +300,7 @@ def template(
         print(f"{written}: fill it in, then: optimizer check {written}")
 
 
-@app.command()
+@app.command(epilog=_examples("convert my/case.xlsx my/folder", "convert my/folder again.xlsx"))
 def convert(
     source: CaseArgument,
     target: Annotated[Path, typer.Argument(help="An .xlsx path, or a folder for CSV files")],
@@ -212,7 +314,7 @@ def convert(
     print(f"{source} -> {target}")
 
 
-@app.command()
+@app.command(epilog=_examples("verify outputs/my", "verify outputs/my --json"))
 def verify(
     result: ResultArgument,
     as_json: Annotated[bool, typer.Option("--json", help="Print only the check")] = False,
@@ -235,7 +337,7 @@ def verify(
     raise typer.Exit(int(ExitCode.DONE if done.passed else ExitCode.CHECK_FAILED))
 
 
-@app.command()
+@app.command(epilog=_examples("report outputs/my"))
 def report(result: ResultArgument) -> None:
     """Rebuild report.html of a stored result."""
     from optimizer.results.report.html import write_report
@@ -245,7 +347,12 @@ def report(result: ResultArgument) -> None:
     print(write_report(result))
 
 
-@app.command()
+@app.command(
+    epilog=_examples(
+        "compare outputs/base outputs/what-if",
+        "compare outputs/base outputs/what-if --html both.html",
+    )
+)
 def compare(
     results: Annotated[list[Path], typer.Argument(help="Two to eight --out folders of runs")],
     as_json: Annotated[bool, typer.Option("--json", help="Print only the comparison")] = False,
@@ -259,7 +366,7 @@ def compare(
 ) -> None:  # fmt: skip
     """What differs between results, and why: inputs, decisions, dates, money.
 
-    The others are held against the first: optimizer compare base what-if --html both.html
+    The others are held against the first.
     """
     from optimizer.results.compare import compare as compared
     from optimizer.results.compare import load_results
@@ -280,14 +387,46 @@ def compare(
             print(f"Written: {written}")
 
 
+@app.command(
+    epilog=_examples(
+        "completion bash >> ~/.bashrc", "completion zsh >> ~/.zshrc",
+        "completion fish > ~/.config/fish/completions/optimizer.fish",
+    )
+)  # fmt: skip
+def completion(
+    shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(help="Your shell")],
+) -> None:
+    """Print the script by which a shell completes commands and options."""
+    from typer.completion import get_completion_script  # type: ignore[attr-defined]
+
+    print(get_completion_script(prog_name=NAME, complete_var=COMPLETION, shell=shell))
+
+
+def hint_on_input(case: Path, problems: Problems) -> None:
+    """What one may do about a case that cannot be read."""
+    if not case.exists():
+        import difflib
+
+        beside = [p.name for p in case.parent.iterdir()] if case.parent.is_dir() else []
+        near = difflib.get_close_matches(case.name, beside, 1)
+        found = f"did you mean {case.parent / near[0]}? " if near else ""
+        hint(f"{found}{NAME} template my/case.xlsx writes a workbook to start with.")
+    elif any(p.row is not None for p in problems.errors):
+        hint(f"{NAME} check {case} --mark marked.xlsx writes a copy with these cells marked.")
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Entry point; ends the process with the exit code of the cause."""
+    if COMPLETION in os.environ:
+        from typer.completion import completion_init  # type: ignore[attr-defined]
+
+        completion_init()
     sys.exit(_run(arguments))
 
 
 def _run(arguments: list[str] | None) -> int:
     try:
-        outcome: Any = app(args=arguments, standalone_mode=False)
+        outcome: Any = app(args=arguments, prog_name=NAME, standalone_mode=False)
     except typer.Exit as done:
         return int(done.exit_code)
     except COMMAND_LINE_ERROR as error:
@@ -296,13 +435,22 @@ def _run(arguments: list[str] | None) -> int:
     except typer.Abort:
         return int(ExitCode.STOPPED)
     except UsageError as error:
-        say(str(error))
+        say(str(error), "red")
         return int(ExitCode.USAGE)
     except InputError as error:
-        say(str(error))
+        say(str(error), "red")
+        hint_on_input(Path(error.source), error.problems)
         return int(ExitCode.INPUT)
+    except NoPlanError as error:
+        say(str(error), "red")
+        hint(f"{NAME} check CASE tells the earliest power of each site and the most MW by period.")
+        return int(error.exit_code)
+    except StoppedError as error:
+        say(str(error), "red")
+        hint("give it more time (--time-limit), or fewer periods to begin with.")
+        return int(error.exit_code)
     except OptimizerError as error:
-        say(str(error))
+        say(str(error), "red")
         return int(error.exit_code)
     except MemoryError:
         say("Out of memory. Use fewer --threads, fewer sites or longer periods.")
