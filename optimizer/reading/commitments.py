@@ -18,7 +18,7 @@ def commitments_make_sense(inputs: Inputs, problems: Problems) -> None:
     table = inputs.tables["commitments"]
     start = inputs.setting("plan_start")
     for number, row in zip(table.index, table.to_dict("records"), strict=True):
-        at = {"table": "commitments", "row": int(number)}
+        at: dict[str, Any] = {"table": "commitments", "row": int(number)}
         known = _known(inputs, row)
         if row["item"] not in known:
             near = difflib.get_close_matches(row["item"], known, 1, 0.5)

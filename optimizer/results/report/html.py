@@ -34,6 +34,19 @@ from optimizer.results.report.gantt import OVERVIEW, gantt_views
 from optimizer.results.report.limits import limit_rows, limits_chart
 from optimizer.results.report.map import site_map
 from optimizer.results.report.marks import Marks, notes, sources, stamps
+from optimizer.results.report.readiness import (
+    FIRST_DECISIONS,
+    calendar_table,
+    decision_words,
+    detail_table,
+    due_table,
+    exposure_chart,
+    exposure_table,
+    exposure_words,
+    readiness_table,
+    readiness_words,
+    unused_table,
+)
 from optimizer.results.report.sites import candidate_table, chosen_table
 
 POWER = ("technologies", "technology_costs", "site_technologies")
@@ -104,6 +117,9 @@ def _charts(result: Result, marks: dict[str, Marks]) -> dict[str, Chart]:
          "cost; the table below holds them.", cost_chart(result), MONEY),
         ("cash", "Cash flow by quarter", cash_words(result), "Bars of payments by quarter and "
          "category; the table cashflow holds them.", cash_chart(result), MONEY),
+        ("exposure", "Money at risk, and what stopping would cost", exposure_words(result), "Lines "
+         "of money in the making at the end of each month; the table below holds each quarter.",
+         exposure_chart(result), MONEY),
         ("limits", "What binds", f"{words.binding_limits(result)} Darker: more of the limit is in "
          "use. A dot: it binds.", "Shares of limits in use by "
          "period; the table below holds the largest.", limits_chart(result),
@@ -164,6 +180,7 @@ def _page(result: Result) -> str:
         critical=critical_table(result),
         dates_words=dates_words(result),
         dates_notes=notes(marks, BUILDS),
+        ready=_ready(result),
         candidates=candidate_table(result),
         first_limits=limits[:FIRST_LIMITS],
         other_limits=limits[FIRST_LIMITS:],
@@ -173,6 +190,18 @@ def _page(result: Result) -> str:
         run=_run_rows(result.summary),
         plotly_js=Markup(get_plotlyjs()),  # the library's own text
     )
+
+
+def _ready(result: Result) -> dict[str, Any]:
+    """What the section on readiness and decisions holds."""
+    head, lines = calendar_table(result)
+    return {
+        "words": readiness_words(result), "decisions": decision_words(result),
+        "sites": readiness_table(result), "details": detail_table(result),
+        "unused": unused_table(result), "due": due_table(result), "head": head,
+        "first": lines[:FIRST_DECISIONS], "other": lines[FIRST_DECISIONS:],
+        "exposure": exposure_table(result),
+    }  # fmt: skip
 
 
 def _run_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
