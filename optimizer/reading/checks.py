@@ -203,17 +203,22 @@ def technologies_make_sense(inputs: Inputs, problems: Problems) -> None:
             problems.add("no-refusal-probability", "technologies", row=number,
                          column="refusal_probability", expected="a probability for order_at_risk",
                          remedy="Without it an order at risk would cost nothing.")  # fmt: skip
-        for step in ("procurement", "construction", "commissioning"):
-            _ordered(row, f"{step}_months", "technologies", number, problems)
-    for number, row in _rows(inputs, "permits"):
-        _ordered(row, "months", "permits", number, problems)
 
 
-def _ordered(row: Row, name: str, table: str, number: int, problems: Problems) -> None:
-    low, likely, high = row[f"{name}_low"], row[name], row[f"{name}_high"]
-    if low > likely or likely > high:
-        problems.add("months-order", table, row=number, column=name,
-                     found=f"{low:g} / {likely:g} / {high:g}", expected="low <= likely <= high")  # fmt: skip
+def months_are_in_order(inputs: Inputs, problems: Problems) -> None:
+    """Low, likely and high months of every step; blank ones are in order."""
+    for table in TABLES:
+        names = set(table.column_names)
+        steps = [n for n in table.column_names if {f"{n}_low", f"{n}_high"} <= names]
+        for number, row in _rows(inputs, table.name) if steps else ():
+            for name in steps:
+                low, likely, high = row[f"{name}_low"], row[name], row[f"{name}_high"]
+                if low > likely or likely > high or low > high:
+                    shown = " / ".join("blank" if np.isnan(m) else f"{m:g}"
+                                       for m in (low, likely, high))  # fmt: skip
+                    problems.add("months-order", table.name, row=number, column=name, found=shown,
+                                 expected="low <= likely <= high",
+                                 remedy="Mend one of them; a blank low or high is allowed.")  # fmt: skip
 
 
 def site_technologies_are_complete(inputs: Inputs, problems: Problems) -> None:
@@ -386,6 +391,7 @@ CHECKS: tuple[Check, ...] = (
     unserved_price_is_high_enough,
     markets_agree,
     technologies_make_sense,
+    months_are_in_order,
     site_technologies_are_complete,
     permits_exist,
     staircases_never_fall,
