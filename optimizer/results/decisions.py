@@ -246,7 +246,7 @@ def ready(build: Build, granted: int, late: Mapping[str, int], opened: int) -> i
     return max(build.online, at)
 
 
-def _after_slip(decision: Decision, slip: int, build: Build, granted: dict[Any, int]) -> int:
+def after_slip(decision: Decision, slip: int, build: Build, granted: dict[Any, int]) -> int:
     """When a build is ready if the decision is taken ``slip`` months after its latest month."""
     if build not in decision.builds:
         return build.online
@@ -313,7 +313,7 @@ def _losses(
         done = b.steps["permit"].start + _permit_months(b)
         granted[b.permit] = min(done, granted.get(b.permit, done))
     sampled = [
-        Sampled(b, {}, np.array([_after_slip(d, slip, b, granted)
+        Sampled(b, {}, np.array([after_slip(d, slip, b, granted)
                                  for d, slip in zip(found, slips, strict=True)]))
         for b in builds
     ]  # fmt: skip

@@ -36,13 +36,13 @@ from optimizer.results.report.map import site_map
 from optimizer.results.report.marks import Marks, notes, sources, stamps
 from optimizer.results.report.readiness import (
     FIRST_DECISIONS,
-    calendar_table,
     decision_words,
     detail_table,
     due_table,
     exposure_chart,
     exposure_table,
     exposure_words,
+    later_table,
     readiness_table,
     readiness_words,
     unused_table,
@@ -194,11 +194,12 @@ def _page(result: Result) -> str:
 
 def _ready(result: Result) -> dict[str, Any]:
     """What the section on readiness and decisions holds."""
-    head, lines = calendar_table(result)
+    head, lines = later_table(result)
     return {
         "words": readiness_words(result), "decisions": decision_words(result),
         "sites": readiness_table(result), "details": detail_table(result),
         "unused": unused_table(result), "due": due_table(result), "head": head,
+        "any": not result.tables["decisions"].empty,
         "first": lines[:FIRST_DECISIONS], "other": lines[FIRST_DECISIONS:],
         "exposure": exposure_table(result),
     }  # fmt: skip

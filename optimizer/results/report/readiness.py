@@ -19,25 +19,28 @@ KIND_WORDS = {
     "contract": "Contracts",
 }  # fmt: skip
 MONEY_SERIES = (
-    ("committed_usd", "committed", PALETTE[5], "dot"),
-    ("paid_usd", "paid", PALETTE[0], "solid"),
-    ("cancel_usd", "cost to cancel", PALETTE[3], "solid"),
-    ("recoverable_usd", "recoverable", PALETTE[2], "dash"),
-    ("at_risk_usd", "at risk: permit not granted", PALETTE[4], "dashdot"),
-)  # fmt: skip
+    ("committed_usd", "committed", PALETTE[7], "dot", 1.5),
+    ("paid_usd", "paid", "#9CC9E8", "solid", 6),
+    ("cancel_usd", "cost to cancel", PALETTE[3], "solid", 2),
+    ("recoverable_usd", "recoverable", PALETTE[2], "dash", 2),
+    ("at_risk_usd", "at risk: permit not granted", PALETTE[4], "dashdot", 2),
+)
+"""Column, name, colour, dash and width of line; paid is wide, as cost to cancel lies on it."""
 
 
 def about(row: Any) -> str:
     """What a decision is about: Abilene: order engine (25 MW, for 2030-Q1)."""
-    item = plain(str(row.item))
     if row.kind == "opening":
         return f"{row.site}: open site"
     if row.kind == "permit":
-        return f"{row.site}: apply for permit {item} ({row.variant})"
+        return f"{row.site}: apply for permit, {plain(str(row.item))} ({row.variant})"
+    what = f"{row.decision} {plain(str(row.item))}"
     if row.kind == "interconnection":
-        item = f"grid, {row.item}"
-    size = f"{amount(float(row.amount), str(row.unit))}, " if row.amount else ""
-    return f"{row.site}: {row.decision} {item} ({size}for {row.period})".replace(" MW", "\u00a0MW")
+        built = "" if "grid" in row.decision else " of substation"
+        what = f"{row.decision}{built}, offer {row.item}"
+    unit = "block" if row.unit == "blocks" and row.amount == 1 else str(row.unit)
+    size = f"{amount(float(row.amount), unit)}, " if row.amount else ""
+    return f"{row.site}: {what} ({size}for {row.period})".replace(" MW", "\u00a0MW")
 
 
 def slip(row: Any) -> str:
@@ -53,25 +56,30 @@ def due_soon(result: Result) -> pd.DataFrame:
     return table[table["due_soon"]]
 
 
+HEAD = ["Decision", "Status", "Sign by", "If all runs long", "Online", "Price", "Due at signing",
+        "Or lose"]  # fmt: skip
+
+
+def _lines(result: Result, table: pd.DataFrame) -> list[list[str]]:
+    start = result.tables["decisions"]["planned_date"].min()
+    return [
+        [about(r), str(r.status), month(r.sign_by),
+         "too late" if r.safe_by < start else month(r.safe_by), month(r.online_date),
+         money(r.value_usd) if r.value_usd else "–", money(r.due_usd) if r.due_usd else "–",
+         slip(r)]
+        for r in rows(table)
+    ]  # fmt: skip
+
+
 def due_table(result: Result) -> Table:
     """The next 90 days: what to sign, what it costs, what is paid at once, what a slip loses."""
-    lines = [
-        [about(r), month(r.sign_by), money(r.value_usd) if r.value_usd else "–",
-         money(r.due_usd) if r.due_usd else "–", slip(r)]
-        for r in rows(due_soon(result))
-    ]  # fmt: skip
-    return ["Decision", "Sign by", "Price", "Due at signing", "Or lose"], lines
+    return HEAD, _lines(result, due_soon(result))
 
 
-def calendar_table(result: Result) -> Table:
-    """Every decision by its last date."""
-    lines = [
-        [about(r), str(r.status), month(r.planned_date), month(r.sign_by), month(r.safe_by),
-         month(r.online_date), money(r.value_usd) if r.value_usd else "–", slip(r)]
-        for r in rows(result.tables["decisions"])
-    ]  # fmt: skip
-    return ["Decision", "Status", "Planned", "Sign by", "If all runs long", "Online", "Price",
-            "Or lose"], lines  # fmt: skip
+def later_table(result: Result) -> Table:
+    """Every other decision by its last date."""
+    table = result.tables["decisions"]
+    return HEAD, _lines(result, table[~table["due_soon"]])
 
 
 def readiness_table(result: Result) -> Table:
@@ -138,10 +146,10 @@ def exposure_chart(result: Result) -> go.Figure | None:
     traces = [
         go.Scatter(
             x=[f"{d:%Y-%m-%d}" for d in sums.index], y=(sums[name] / scale).round(4).tolist(),
-            name=words, mode="lines", line={"color": shade, "dash": dash, "shape": "hv", "width": 2},
+            name=words, mode="lines", line={"color": shade, "dash": dash, "shape": "hv", "width": width},
             hovertemplate="%{x|%b %Y}<br>" + words + ": %{y:,.4~g} " + unit + "<extra></extra>",
         )
-        for name, words, shade, dash in MONEY_SERIES
+        for name, words, shade, dash, width in MONEY_SERIES
     ]  # fmt: skip
     axis = {"type": "date", "tickformat": "%Y", "dtick": "M12"}
     made = figure(traces, f"{unit}, not discounted", xaxis=axis)
@@ -186,16 +194,17 @@ def decision_words(result: Result) -> list[str]:
             said += (f", among them {len(priced)} with a price: {money(float(priced['value_usd'].sum()))}"
                      f" in all, {money(float(priced['due_usd'].sum()))} of it due at signing")  # fmt: skip
         said += "."
-    worst = everything.loc[everything["lost_usd"].idxmax()]
     lines = [said]
-    if worst["lost_usd"] > 0:
-        lines.append(f"The dearest slip by one period: {about(worst)}, by {month(worst['sign_by'])}, "
-                     f"or {worst['lost_mw_months']:,.0f} MW-months wait: {money(float(worst['lost_usd']))}.")  # fmt: skip
+    costly = soon.sort_values("lost_usd", ascending=False, kind="stable")
+    for worst in list(rows(costly[costly["lost_usd"] > 0]))[:1]:
+        lines.append(f"The dearest of them to miss: {about(worst)}, by {month(worst.sign_by)}. "
+                     f"{worst.slip_months:.0f} months later, {worst.lost_mw_months:,.0f} MW-months "
+                     f"wait: {money(worst.lost_usd)}.")  # fmt: skip
     late = everything[(everything["status"] != "done")
                       & (everything["safe_by"] < everything["planned_date"].min())]  # fmt: skip
     if len(late):
         lines.append(f"If every step takes its high months, {len(late)} of {len(everything)} dates "
-                     "cannot be kept even by signing today.")  # fmt: skip
+                     "cannot be kept by signing on the plan's first day.")  # fmt: skip
     return lines
 
 
@@ -207,7 +216,9 @@ def readiness_words(result: Result) -> str:
         return ""
     held = int((needed["status"] == "held").sum())
     begun = int(needed["status"].isin(["filed", "part"]).sum())
-    said = f"Of {len(needed)} permits, options, orders and contracts that the plan needs, {held} exist"
+    said = (
+        f"Of {len(needed)} permits, options, orders and contracts that the plan needs, {held} exist"
+    )
     if begun:
         said += f" and {begun} are filed or signed in part"
     early = needed[needed["status"] == "expires too early"]
