@@ -6,6 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+LEAST_MW = 0.5
+"""Less than this is not named: it would read as 0 MW."""
+
 
 def money(usd: float) -> str:
     """Three significant digits, in million or billion dollars."""
@@ -134,9 +137,10 @@ def _power(capacity: pd.DataFrame, grid: pd.DataFrame, period: str) -> list[str]
     parts = [
         f"{mw:,.0f} MW {name}"
         for name, mw in rows.groupby("technology")["standing_mw"].sum().items()
+        if mw >= LEAST_MW
     ]
     taken = grid[grid["period"] == period]
     mw = float(taken["firm_mw"].sum() + taken["flexible_mw"].sum())
-    if mw > 0:
+    if mw >= LEAST_MW:
         parts.append(f"{mw:,.0f} MW grid")
     return parts
