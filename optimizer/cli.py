@@ -297,7 +297,9 @@ def template(
     from optimizer.reading.template import write_template
 
     for written in write_template(file, folder, case=case, overwrite=overwrite):
-        print(f"{written}: fill it in, then: optimizer check {written}")
+        series = (written.parent if written.suffix else written) / "profiles"
+        print(f"{written}: to be filled in; its hourly series stand in {series}")
+        hint(f"{NAME} check {written}")
 
 
 @app.command(epilog=_examples("convert my/case.xlsx my/folder", "convert my/folder again.xlsx"))

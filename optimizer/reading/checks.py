@@ -23,6 +23,7 @@ from optimizer.tables import BY_NAME, SETTINGS_KEYS, TABLES
 Check = Callable[[Inputs, Problems], None]
 Row = dict[Hashable, Any]
 PRICE_LOW, PRICE_HIGH = -500.0, 10_000.0
+FEW = 8
 IGNORED: dict[str, tuple[str, ...]] = {
     "storage": ("heat_rate_mmbtu_per_mwh", "fuel", "co2_t_per_mwh", "nox_kg_per_mwh",
                 "water_m3_per_mwh", "forced_outage_rate", "planned_outage_rate"),
@@ -38,6 +39,13 @@ def near(name: str, known: Iterable[str]) -> str:
     """A remedy that names the closest known name."""
     found = difflib.get_close_matches(name, [k for k in known if k], 1, 0.5)
     return f'Closest: "{found[0]}".' if found else ""
+
+
+def near_or_all(name: str, known: Iterable[str]) -> str:
+    """The closest known name; if none is close, all of them where they are few."""
+    names = sorted({k for k in known if k})
+    listed = f"There {'is' if len(names) == 1 else 'are'} {', '.join(names)}."
+    return near(name, names) or (listed if 0 < len(names) <= FEW else "")
 
 
 def _rows(inputs: Inputs, table: str) -> Iterator[tuple[int, Row]]:
@@ -97,7 +105,7 @@ def references_exist(inputs: Inputs, problems: Problems) -> None:
                 if value and value not in known and not (column.wildcard and value == "*"):
                     problems.add("unknown-reference", table.name, row=number, column=column.name,
                                  found=value, expected=f"a {name} of the table {other}",
-                                 remedy=near(value, known))  # fmt: skip
+                                 remedy=near_or_all(value, known))  # fmt: skip
 
 
 def profiles_exist(inputs: Inputs, problems: Problems) -> None:
@@ -260,9 +268,12 @@ def permits_exist(inputs: Inputs, problems: Problems) -> None:
                 continue
             missing = sorted(p for p in places if (p, kind) not in known)
             if len(missing) == len(places):
+                elsewhere = sorted({p for p, k in known if k == kind})
                 problems.add("unknown-permit", table, row=number, column="permit_kind", found=kind,
-                             expected="a permit_kind of the table permits",
-                             remedy=near(kind, permits["permit_kind"]))  # fmt: skip
+                             expected=f"rows of permits with this kind for {', '.join(missing)}"
+                             if elsewhere else "a permit_kind of the table permits",
+                             remedy=f"It is there for {', '.join(elsewhere)} only; no site is there."
+                             if elsewhere else near(kind, permits["permit_kind"]))  # fmt: skip
             elif missing:
                 problems.add("permit-missing-somewhere", table, row=number, column="permit_kind",
                              found=kind, expected=f"rows for {', '.join(missing)} too",
