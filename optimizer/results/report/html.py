@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from optimizer.errors import MachineError
 from optimizer.results.report import words
 from optimizer.results.report.capacity import (
     capacity_chart,
@@ -80,24 +81,32 @@ class Chart:
     notes: list[tuple[str, str]]
 
 
-def write_report(folder: Path) -> Path:
+def write_report(folder: Path, target: Path | None = None) -> Path:
     """Build ``report.html`` in a result folder from what the folder holds.
 
     Parameters
     ----------
     folder : result folder as in ``docs/results.md``; a missing file is shown as missing
+    target : file to write; None: ``report.html`` in the folder
 
     Returns
     -------
     path of the page written
     """
     result = read_result(folder)
-    target = folder / "report.html"
-    target.write_text(_page(result), encoding="utf-8")
-    return target
+    path = folder / "report.html" if target is None else target
+    text = _page(result)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        if target is None:
+            raise
+        raise MachineError(f"{path} cannot be written ({error.strerror}). Choose another "
+                           "--out.") from error  # fmt: skip
+    return path
 
 
-def _charts(result: Result, marks: dict[str, Marks]) -> dict[str, Chart]:
+def all_charts(result: Result, marks: dict[str, Marks]) -> dict[str, Chart]:
     """The charts that there are data for, by name."""
     opened = words.listing(result.opened) or "none"
     views = gantt_views(result)
@@ -135,7 +144,7 @@ def _charts(result: Result, marks: dict[str, Marks]) -> dict[str, Chart]:
     }  # fmt: skip
 
 
-def _script_json(value: Any) -> Markup:
+def script_json(value: Any) -> Markup:
     """JSON that cannot end the script element that holds it."""
     text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
     return Markup(  # every < is escaped
@@ -150,12 +159,12 @@ def _figures_json(charts: dict[str, Chart]) -> Markup:
         views = ",".join(f"{json.dumps(name)}:{made.to_json()}"
                          for name, made in chart.figures.items())  # fmt: skip
         parts.append(f'"{chart.name}":{{{views}}}')
-    return _script_json("{" + ",".join(parts) + "}")
+    return script_json("{" + ",".join(parts) + "}")
 
 
 def _page(result: Result) -> str:
     marks = stamps(result.inputs)
-    charts = _charts(result, marks)
+    charts = all_charts(result, marks)
     limits = limit_rows(result)
     check = result.summary.get("verification")
     dispatch = packed_dispatch(result)
@@ -173,7 +182,7 @@ def _page(result: Result) -> str:
         charts=charts,
         figures_json=_figures_json(charts),
         dispatch=dispatch,
-        dispatch_json=_script_json(dispatch),
+        dispatch_json=script_json(dispatch),
         dispatch_notes=notes(marks, OPERATION),
         chosen=chosen_table(result),
         milestones=milestone_table(result),

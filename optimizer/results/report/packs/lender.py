@@ -22,6 +22,12 @@ RUNNING = {
     "interconnection": "Grid charge",
 }  # fmt: skip
 """Categories of the objective that are paid while running; capital stands in the cash flow."""
+KINDS = {
+    ("contract", "MW IT"): "Compute sold", ("contract", "MMBtu/h"): "Fuel supply",
+    ("contract", "MW"): "Power supply", ("interconnection", ""): "Grid", ("order", ""): "Order",
+    ("permit", ""): "Permit", ("option", ""): "Option on",
+}  # fmt: skip
+"""Words for what is needed, by its kind and, where that tells more, its unit."""
 CHARGE = "capacity_charge_usd_per_kw_year"
 COLOURS = dict(zip(["Halls", "Power", "Grid", "Sites", "Permits", "Energy", "Upkeep", "Grid charge",
                     "Land"], [*PALETTE, "#8C8C8C"], strict=True))  # fmt: skip
@@ -133,12 +139,12 @@ def contracted(stock: Stock, unit: str) -> float:
 def _contracted(stock: Stock) -> Block:
     """What of the plan's needs is signed."""
     table = stock.table("readiness")
-    kinds = {"contract": "Contracts", "order": "Orders", "interconnection": "Grid", "permit": "Permits",
-             "option": "Land"}  # fmt: skip
     rows = []
-    for kind, name in kinds.items():
+    for (kind, only), name in KINDS.items():
         mine = table[(table["kind"] == kind) & (table["needed"] > 0)]
+        mine = mine[mine["unit"] == only] if only else mine
         for (item, unit), part in mine.groupby(["item", "unit"], sort=False):
+            unit = "" if unit in ("permit", "site") else unit
             needed = float(part["needed"].sum())
             held = float(np.minimum(part["held"], part["needed"]).sum())
             rows.append([f"{name}: {plain(str(item))}", amount(round(needed, 1), str(unit)),
@@ -146,7 +152,7 @@ def _contracted(stock: Stock) -> Block:
                          month(part["needed_by"].min()) or "–"])  # fmt: skip
     return Block("What is contracted", says=[readiness.readiness_words(stock.result)], tables=[
         Grid("All sites, held at the plan's start", ["Item", "Needed", "Held", "Share",
-             "First needed by"], rows, 2)] if rows else [])  # fmt: skip
+             "First needed by"], rows, 4)] if rows else [])  # fmt: skip
 
 
 def _collateral(stock: Stock) -> Block:

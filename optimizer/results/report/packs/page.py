@@ -77,12 +77,13 @@ class Page:
     title : what it is
     lead : one line below the title
     blocks : in order
-    apart : each block begins on a sheet of its own where it would be split
+    whole : a block is not split between sheets of paper
     """
 
     title: str
     lead: str
     blocks: list[Block]
+    whole: bool = False
 
 
 def rendered(page: Page, stock: Stock) -> str:

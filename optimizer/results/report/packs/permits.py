@@ -26,7 +26,7 @@ def page(stock: Stock) -> Page:
     ], notes=notes(stock.marks, USED))  # fmt: skip
     empty = [Block("No site", says=["The plan opens no site."])] if not blocks else []
     return Page("Units, emissions and water", "For permitting: what is built where, and what it may "
-                "emit and use", [*blocks, *empty, method])  # fmt: skip
+                "emit and use", [*blocks, *empty, method], whole=True)  # fmt: skip
 
 
 def _site(stock: Stock, name: str) -> Block:

@@ -34,7 +34,7 @@ def page(stock: Stock) -> Page:
         "dispatch; the service asked for is larger where the plan keeps a margin. Months of a "
         "period of several years repeat."], notes=stamps)  # fmt: skip
     lead = "Load letter: megawatts by month, ramp, power factor, and what can be curtailed"
-    return Page("Request for electric service", lead, [*blocks, method])
+    return Page("Request for electric service", lead, [*blocks, method], whole=True)
 
 
 def monthly_peaks(stock: Stock, site: str, column: str) -> pd.Series:
@@ -73,7 +73,6 @@ def _letter(stock: Stock, site: str) -> Block:
     row = stock.inputs.tables["sites"].loc[stock.case.sites[site].name_row]
     service = _service(stock, site)
     top, firm, flexible = service[-1][1] + service[-1][2], service[-1][1], service[-1][2]
-    steps = load.diff().fillna(load.iloc[0])
     utility = str(row["utility"] or row["market"])
     figures = [
         ("Service, in the end", amount(round(top, 1), "MW")),
@@ -83,17 +82,31 @@ def _letter(stock: Stock, site: str) -> Block:
         ("Which makes", amount(round(top / POWER_FACTOR), "MVA")),
         ("Energized from", month(service[0][0])),
         ("Facility load, most", amount(round(float(load.max()), 1), "MW")),
-        ("Steepest ramp", f"+{amount(round(float(steps.max()), 1), 'MW')} in {month(steps.idxmax())}"),
+        ("Steepest ramp, facility", _ramp(load)),
+        ("Steepest ramp, at the meter", _ramp(drawn)),
         ("Load factor", percent(_load_factor(stock, site))),
         ("Where", f"{row['latitude']:.2f}°, {row['longitude']:.2f}°"),
     ]  # fmt: skip
-    says = [s for s in (_dates(stock, site), _flexibility(stock, site, flexible)) if s]
+    says = [_dates(stock, site), _asked(service), _flexibility(stock, site, flexible)]
     head = ["MW, largest hour", *NAMES]
     tables = [Grid("Facility load by month", head, yearly_rows(load), 12),
-              Grid("Demand at the meter by month", head, yearly_rows(drawn), 12),
-              Grid("Service asked for", ["From", "Firm MW", "Flexible MW", "Export MW"],
-                   [[month(d), *(f"{v:,.1f}" for v in levels)] for d, *levels in service], 3)]  # fmt: skip
-    return Block(f"{site}: to {utility}", figures, says, tables=[t for t in tables if t.rows])
+              Grid("Demand at the meter by month", head, yearly_rows(drawn), 12)]  # fmt: skip
+    return Block(f"{site}, served by {utility}", figures, [s for s in says if s],
+                 tables=[t for t in tables if t.rows])  # fmt: skip
+
+
+def _ramp(peaks: pd.Series) -> str:
+    """Largest rise from one month to the next."""
+    steps = peaks.diff().fillna(peaks.iloc[0])
+    return f"+{amount(round(float(steps.max()), 1), 'MW')}, {month(steps.idxmax())}"
+
+
+def _asked(service: list[tuple[pd.Timestamp, float, float, float]]) -> str:
+    """Levels of service as a sentence."""
+    said = [f"from {month(date)} {firm:,.1f} firm and {flexible:,.1f} flexible"
+            + (f", export {export:,.1f}" if export else "")
+            for date, firm, flexible, export in service]  # fmt: skip
+    return f"Service asked for, MW: {'; '.join(said)}."
 
 
 def _service(stock: Stock, site: str) -> list[tuple[pd.Timestamp, float, float, float]]:
