@@ -59,6 +59,7 @@ app = typer.Typer(
 
 CaseArgument = Annotated[Path, typer.Argument(help="An .xlsx workbook or a folder of CSV files")]
 ResultArgument = Annotated[Path, typer.Argument(help="The --out folder of a run")]
+Pack = Literal["board", "utility", "lender", "permits"]
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", help="What-if: TABLE.COLUMN[KEY]=VALUE, also *= and +="),
@@ -339,14 +340,50 @@ def verify(
     raise typer.Exit(int(ExitCode.DONE if done.passed else ExitCode.CHECK_FAILED))
 
 
-@app.command(epilog=_examples("report outputs/my"))
-def report(result: ResultArgument) -> None:
-    """Rebuild report.html of a stored result."""
+@app.command(
+    epilog=_examples(
+        "report outputs/my", "report outputs/my --pack board --out board.html",
+        "report outputs/my --pack utility --site Abilene --out letter.html",
+        "report outputs/my --figures slides",
+    )
+)  # fmt: skip
+def report(
+    result: ResultArgument,
+    pack: Annotated[
+        Pack | None, typer.Option(help="A short page for that room", show_default=False)
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="File to write; else one in the result folder", show_default=False),
+    ] = None,
+    site: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this site, in the packs utility and permits", show_default=False),
+    ] = None,
+    inflation: Annotated[
+        float, typer.Option(min=-0.1, max=0.5, help="A year, for nominal dollars of the lender")
+    ] = 0.025,
+    figures: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the charts as PNG and SVG", show_default=False),
+    ] = None,
+) -> None:
+    """Rebuild report.html of a stored result, or write a short page or the charts of it."""
+    from optimizer.results.report.figures import write_figures
     from optimizer.results.report.html import write_report
+    from optimizer.results.report.packs import write_pack
     from optimizer.results.write import load_result
 
-    load_result(result)
-    print(write_report(result))
+    if site and pack is None:
+        raise UsageError("--site is for --pack utility and --pack permits.")
+    inputs = load_result(result).inputs
+    if figures is not None:
+        for written in write_figures(result, figures):
+            print(written)
+    if pack is not None:
+        print(write_pack(pack, result, inputs, out, sites=site or [], inflation=inflation))
+    elif figures is None or out is not None:
+        print(write_report(result, out))
 
 
 @app.command(
