@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import html
 import re
+from html import unescape
 from typing import Any
 
 from latex2mathml.converter import convert
@@ -11,11 +11,11 @@ from latex2mathml.converter import convert
 FORMULA = re.compile(r'<(span|div) class="arithmatex">(.*?)</\1>', re.DOTALL)
 
 
-def on_page_content(page: str, **_: Any) -> str:
+def on_page_content(html: str, **_: Any) -> str:
     """Replace what the extension ``arithmatex`` marked: ``\\(…\\)`` in a line, ``\\[…\\]`` alone."""
 
     def formula(found: re.Match[str]) -> str:
-        latex = html.unescape(found[2]).strip()[2:-2]
+        latex = unescape(found[2]).strip()[2:-2]
         return convert(latex, display="block" if found[1] == "div" else "inline")
 
-    return FORMULA.sub(formula, page)
+    return FORMULA.sub(formula, html)
