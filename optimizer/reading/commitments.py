@@ -67,8 +67,9 @@ def _known(inputs: Inputs, row: dict[Any, Any]) -> list[str]:
 
 
 def _variant(inputs: Inputs, row: dict[Any, Any], at: dict[str, Any], problems: Problems) -> None:
-    permits = inputs.tables["permits"]
-    names = list(permits.loc[permits["permit_kind"] == row["item"], "variant"])
+    permits, sites = inputs.tables["permits"], inputs.tables["sites"]
+    here = permits["jurisdiction"].isin(sites.loc[sites["site"] == row["site"], "jurisdiction"])
+    names = list(permits.loc[here & (permits["permit_kind"] == row["item"]), "variant"])
     if row["variant"] not in names:
         problems.add("unknown-reference", **at, column="variant", found=row["variant"],
                      expected=f"one of {', '.join(dict.fromkeys(names))}, or blank")  # fmt: skip
