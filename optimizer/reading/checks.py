@@ -44,8 +44,10 @@ def near(name: str, known: Iterable[str]) -> str:
 def near_or_all(name: str, known: Iterable[str]) -> str:
     """The closest known name; if none is close, all of them where they are few."""
     names = sorted({k for k in known if k})
+    if not names:
+        return "It has no rows."
     listed = f"There {'is' if len(names) == 1 else 'are'} {', '.join(names)}."
-    return near(name, names) or (listed if 0 < len(names) <= FEW else "")
+    return near(name, names) or (listed if len(names) <= FEW else "")
 
 
 def _rows(inputs: Inputs, table: str) -> Iterator[tuple[int, Row]]:
@@ -104,7 +106,7 @@ def references_exist(inputs: Inputs, problems: Problems) -> None:
                 value = row[column.name]
                 if value and value not in known and not (column.wildcard and value == "*"):
                     problems.add("unknown-reference", table.name, row=number, column=column.name,
-                                 found=value, expected=f"a {name} of the table {other}",
+                                 found=value, expected=f"{'an' if name[0] in 'aeio' else 'a'} {name} of the table {other}",
                                  remedy=near_or_all(value, known))  # fmt: skip
 
 
@@ -256,6 +258,18 @@ def site_technologies_are_complete(inputs: Inputs, problems: Problems) -> None:
                              remedy="Add a row to fuels.")  # fmt: skip
 
 
+def sites_can_have_power(inputs: Inputs, problems: Problems) -> None:
+    """Grid service or a technology at every site: else nothing can run there."""
+    powered = set(inputs.tables["interconnections"]["site"])
+    allowed = inputs.tables["site_technologies"]
+    powered |= set(allowed[allowed["max_mw"] > 0]["site"])
+    for number, row in _rows(inputs, "sites"):
+        if "*" not in powered and row["site"] not in powered and row["max_it_mw"] > 0:
+            problems.add("no-power", "sites", row=number, column="site", found=row["site"],
+                         expected="an offer in interconnections or a row in site_technologies",
+                         remedy="Nothing can run there.", is_warning=True)  # fmt: skip
+
+
 def permits_exist(inputs: Inputs, problems: Problems) -> None:
     """A permit kind that no jurisdiction knows is a slip; one that some lack is a warning."""
     permits = inputs.tables["permits"]
@@ -404,6 +418,7 @@ CHECKS: tuple[Check, ...] = (
     technologies_make_sense,
     months_are_in_order,
     site_technologies_are_complete,
+    sites_can_have_power,
     permits_exist,
     staircases_never_fall,
     component_users_exist,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from optimizer.reading.checks import near_or_all
 from tests.reading.books import read_book
 from tests.support import Rows, add_grid, base
 
@@ -91,3 +92,32 @@ def test_cell_is_blamed(
     _, problems = read_book(tmp_path, rows=rows)
     assert (code, table, cell) in {(p.code, p.table, p.cell) for p in problems}, problems.report()
     assert all(p.expected for p in problems)
+
+
+def test_a_site_without_any_power_is_a_warning(tmp_path: Path) -> None:
+    rows = full()
+    for name in ("interconnections", "interconnection_steps"):
+        rows[name] = [row for row in rows[name] if row["site"] != "site1"]
+    rows["site_technologies"][0]["site"] = "site0"
+    rows["commitments"] = []
+    inputs, problems = read_book(tmp_path, rows=rows)
+    assert inputs is not None
+    assert [(p.code, p.table, p.cell) for p in problems] == [("no-power", "sites", "A3")]
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [(["abc", "xyz"], 'Closest: "abc".'), (["xyz", "uvw"], "There are uvw, xyz."),
+     (["xyz"], "There is xyz."), ([], "It has no rows."), ([f"n{k}" for k in range(20)], "")],
+)  # fmt: skip
+def test_a_name_that_is_not_there_is_told_what_is(known: list[str], said: str) -> None:
+    assert near_or_all("abd", known) == said
+
+
+def test_a_permit_that_is_there_for_other_places_only_is_told_so(tmp_path: Path) -> None:
+    rows = full()
+    for row in rows["sites"]:
+        row["jurisdiction"] = "OH"
+    _, problems = read_book(tmp_path, rows=rows)
+    found = [p for p in problems if p.code == "unknown-permit"]
+    assert found and all("for OH" in p.expected and "for TX only" in p.remedy for p in found)
