@@ -189,7 +189,9 @@ def decision_words(result: Result) -> list[str]:
     said = "Nothing must be signed within 90 days of the plan's start."
     if len(soon):
         priced = soon[soon["value_usd"] > 0]
-        said = f"Within 90 days of the plan's start {len(soon)} decisions must be taken"
+        one = len(soon) == 1
+        said = (f"Within 90 days of the plan's start {len(soon)} {'decision' if one else 'decisions'} "
+                "must be taken")  # fmt: skip
         if len(priced):
             said += (f", among them {len(priced)} with a price: {money(float(priced['value_usd'].sum()))}"
                      f" in all, {money(float(priced['due_usd'].sum()))} of it due at signing")  # fmt: skip
