@@ -97,15 +97,12 @@ def test_the_solver_does_not_write_between_the_lines(shown: str) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_has_an_example_that_parses(command: str) -> None:
+def test_help_has_examples(command: str) -> None:
+    # That their options exist is tested with the page that is made of them.
     done = call(command, "--help", COLUMNS="200")
     assert done.returncode == 0
-    examples = re.findall(rf"^ *optimizer ({command} .*?) *$", done.stdout.split("Examples:")[1],
-                          re.MULTILINE)  # fmt: skip
-    assert examples
-    for example in examples:
-        words = re.sub(r" >>? .*", "", example).replace("'", "").split()
-        assert "No such option" not in call(*words, "--help").stderr
+    examples = done.stdout.split("Examples:")[1]
+    assert re.search(rf"^ *optimizer {command} \S", examples, re.MULTILINE)
 
 
 def test_all_commands_are_in_the_help() -> None:
