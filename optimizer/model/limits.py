@@ -180,23 +180,25 @@ def raised(case: Case, limit: Limit, beyond: Beyond) -> list[Edit]:
     return [set_cell(limit, math.ceil(value - 1e-6) if column.kind == "integer" else value)]
 
 
-def month_columns(case: Case, step: str) -> list[str]:
-    """Column of a step's months that the case uses, then those that may not be above it."""
+def _months(case: Case, row: dict[str, Any], step: str) -> tuple[int, list[str]]:
+    """Months that a row takes for a step, and the columns that may not stay above them."""
     which = str(case.inputs.setting("lead_times"))
-    return {
+    columns = {
         "low": [f"{step}_low", step],
         "likely": [step, f"{step}_low"],
         "high": [f"{step}_high", step, f"{step}_low"],
     }[which]
-
-
-def months_of(row: dict[str, Any], columns: list[str], which: str) -> tuple[int, list[str]]:
-    """Months that a row takes for a step, and the columns to be lowered with them."""
-    if which == "low" and not np.isnan(row[columns[0]]):
-        return int(row[columns[0]]), columns[:1]
+    columns = [c for c in columns if c in row]
     if np.isnan(row[columns[0]]):
         columns = columns[1:]
+    elif which == "low":
+        columns = columns[:1]
     return int(row[columns[0]]), columns
+
+
+def months_in(case: Case, row: dict[str, Any], steps: Iterable[str]) -> int:
+    """Months that the steps of a row take, by the setting ``lead_times``."""
+    return sum(_months(case, row, step)[0] for step in steps)
 
 
 def total_months(case: Case, limit: Limit) -> Sequence[float]:
@@ -206,24 +208,14 @@ def total_months(case: Case, limit: Limit) -> Sequence[float]:
 
 def shorten(case: Case, limit: Limit, months: float) -> list[Edit]:
     """So many months less, from the longest step on; ``limit.key`` are the steps' columns."""
-    row = dict(next(r for n, r in rows_of(case, limit.sheet) if n == limit.row))
-    which, left, words = str(case.inputs.setting("lead_times")), int(months), []
-    taken: dict[str, tuple[int, list[str]]] = {}
-    for step in limit.key:
-        dated = f"{step}_low" in row
-        taken[step] = (
-            months_of(row, month_columns(case, step), which) if dated else (int(row[step]), [step])
-        )
-    values: dict[str, Any] = {}
-    for before, columns in sorted(taken.values(), key=lambda t: -t[0]):
+    row = next(r for n, r in rows_of(case, limit.sheet) if n == limit.row)
+    left, words, values = int(months), [], {}
+    for before, columns in sorted((_months(case, row, s) for s in limit.key), key=lambda m: -m[0]):
         less = min(left, before)
         left -= less
-        if not less:
-            continue
-        words.append(f"{columns[0]} {before} -> {before - less}")
-        for column in columns:
-            if not np.isnan(row[column]) and row[column] > before - less:
-                values[column] = before - less
+        if less:
+            words.append(f"{columns[0]} {before} -> {before - less}")
+            values.update({c: before - less for c in columns if row[c] > before - less})
     return [Edit(limit.sheet, limit.row, values, ", ".join(words))]
 
 

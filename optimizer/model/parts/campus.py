@@ -15,6 +15,7 @@ from optimizer.model.limits import (
     Limit,
     Steps,
     Use,
+    months_in,
     number,
     raised,
     rows_of,
@@ -123,9 +124,9 @@ def _blocks(case: Case) -> list[Limit]:
 def _lead_times(case: Case) -> list[Limit]:
     made = []
     for n, row in rows_of(case, "campus_blocks"):
-        months = sum(row[step] for step in LEAD)
+        months = months_in(case, row, LEAD)
         if months > 0:
-            said = f"{row['block']}: {months:.0f} months from order to online"
+            said = f"{row['block']}: {months} months from order to online"
             made.append(Limit("hall lead times", "campus_blocks", n, LEAD[1], said, months, LEAD))
     return made
 

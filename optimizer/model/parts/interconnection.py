@@ -17,6 +17,7 @@ from optimizer.model.limits import (
     Limit,
     Steps,
     Use,
+    months_in,
     number,
     rows_of,
     set_cell,
@@ -175,13 +176,15 @@ def _earlier(case: Case, limit: Limit, months: float) -> list[Edit]:
 
 def _waits(columns: tuple[str, ...], words: str) -> Callable[[Case], list[Limit]]:
     def limits(case: Case) -> list[Limit]:
-        return [
-            Limit("grid dates", "interconnections", n, columns[0],
-                  f"{row['site']} / {row['offer']}: {sum(row[c] for c in columns):.0f} {words}",
-                  sum(row[c] for c in columns), columns)
-            for n, row in rows_of(case, "interconnections")
-            if sum(row[c] for c in columns) > 0
-        ]  # fmt: skip
+        made = []
+        for n, row in rows_of(case, "interconnections"):
+            months = months_in(case, row, columns)
+            if months > 0:
+                said = f"{row['site']} / {row['offer']}: {months} {words}"
+                made.append(
+                    Limit("grid dates", "interconnections", n, columns[0], said, months, columns)
+                )
+        return made
 
     return limits
 

@@ -15,8 +15,7 @@ from optimizer.model.limits import (
     Limit,
     Steps,
     Use,
-    month_columns,
-    months_of,
+    months_in,
     number,
     raised,
     rows_of,
@@ -96,10 +95,9 @@ def add_joint(model: pyo.ConcreteModel, case: Case, ledger: Ledger) -> None:
 
 
 def _durations(case: Case) -> list[Limit]:
-    which = str(case.inputs.setting("lead_times"))
     made = []
     for n, row in rows_of(case, "permits"):
-        months, _ = months_of(row, month_columns(case, "months"), which)
+        months = months_in(case, row, ("months",))
         if months > 0:
             said = f"{_name(row)}: {months} months from application to grant"
             made.append(Limit("permits", "permits", n, "months", said, months, ("months",)))

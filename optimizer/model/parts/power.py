@@ -18,8 +18,7 @@ from optimizer.model.limits import (
     Limit,
     Steps,
     Use,
-    month_columns,
-    months_of,
+    months_in,
     number,
     raised,
     rows_of,
@@ -203,10 +202,9 @@ def _has_fuel(case: Case, fuel: str, site: str) -> bool:
 
 
 def _lead_times(case: Case) -> list[Limit]:
-    which = str(case.inputs.setting("lead_times"))
     made = []
     for n, row in rows_of(case, "technologies"):
-        months = sum(months_of(row, month_columns(case, step), which)[0] for step in LEAD)
+        months = months_in(case, row, LEAD)
         if months > 0:
             said = f"{row['technology']}: {months} months from order to online"
             made.append(Limit("lead times", "technologies", n, LEAD[0], said, months, LEAD))

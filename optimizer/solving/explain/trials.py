@@ -17,28 +17,35 @@ import numpy as np
 import pyomo.environ as pyo
 import scipy.sparse as sp
 
-from optimizer.model.blocks import links
+from optimizer.model.blocks import M3_PER_LINK, T_PER_LINK, links
 from optimizer.model.build import PARTS, Planning, build
-from optimizer.model.limits import Amounts, Edit, Group, Limit, Steps, apply, much_mw
+from optimizer.model.limits import MUCH, Amounts, Edit, Group, Limit, Steps, apply, much_mw
 from optimizer.preparing.case import Case, prepare
 from optimizer.solving.highs import INFINITY, Solution, make_model, run_lp, run_mip
 from optimizer.solving.learning import Learning
-from optimizer.solving.oracles import BlockOracle
+from optimizer.solving.oracles import EMISSIONS, BlockOracle, Task
 from optimizer.solving.planning_arrays import PlanningArrays, to_arrays
 
 GROUPS: tuple[Group, ...] = tuple(g for part in PARTS for g in part.LIMITS)
 """All groups of limits that the parts of the model declare."""
 SERVED_MW = 1e-5
 """MW that may be missing in a plan that counts as served."""
-KEPT_KT = 1e-6
-"""kt of CO2 above its quota in a plan that counts as within the caps."""
+NEAR, WITHIN = 1e-4, 1e-6
+"""Share by which emissions may be overstated, and by which rows of CO2 may be exceeded."""
+PLENTY = 1e12
 ROUNDS = 200
 FEW_INTEGERS = 300
 """Up to here the mixed-integer model is asked at once, without its relaxation."""
-EASY_GAP, LEAST_GAP = 0.5, 1e-4
+EASY_GAP, LEAST_GAP = 1e-3, 1e-4
 """Gap of a solve that only asks whether there is a plan, and of one that seeks the least."""
 GENEROUS = 1e-4
-"""Worth of all capacity that is allowed, in MW of load: plans with power to spare are served."""
+"""Worth of any capacity that is allowed: plans with power to spare are served."""
+
+FIRM_ROUNDS = 6
+"""Solves that look for a plan with firm power for every peak, which differ by CO2 alone."""
+MARGIN = 0.05
+"""Share of load by which cuts ask for more where any plan will do: it is served sooner."""
+UNKNOWN = Solution(None, INFINITY, -INFINITY, np.empty(0), "no time left", False, False)
 
 Taken = tuple[tuple[Limit, float], ...]
 
@@ -50,6 +57,9 @@ class Variant:
     Parameters
     ----------
     beyond : columns of what is granted beyond each limit, in ``scale`` of the limit
+    cost : load and CO2, less a little for capacity
+    firm : rows, firm power >= peak load of each site and period
+    quota : columns of the CO2 quota of each site and period
     onto : matrix that turns a point into one of the model without any limit; None: none known
     """
 
@@ -57,7 +67,27 @@ class Variant:
     arrays: PlanningArrays
     beyond: dict[Limit, dict[Hashable, int]]
     cost: np.ndarray
+    firm: sp.csr_matrix
+    quota: dict[tuple[str, int], np.ndarray]
     onto: sp.csr_matrix | None = None
+
+    @property
+    def grants(self) -> np.ndarray:
+        """Which columns are granted beyond a limit."""
+        mask = np.zeros(self.arrays.count, dtype=bool)
+        mask[[c for columns in self.beyond.values() for c in columns.values()]] = True
+        return mask
+
+
+@dataclass(frozen=True, eq=False)
+class _Bounded:
+    """A variant with some limits held, and what is minimised to which gap."""
+
+    variant: Variant
+    cost: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    gap: float
 
 
 def scale(limit: Limit) -> float:
@@ -208,12 +238,27 @@ class Trials:
             limit: {key: place[id(v)] for key, v in mine.items() if id(v) in place}
             for limit, mine in granted.items()
         }
+        quota = {
+            (name, p): np.array([place[id(v)], place[id(model.site[name].link[links.CO2, p])]])
+            for name in case.sites if links.limits_co2(case)
+            for p, v in model.site[name].co2_quota.items()
+        }  # fmt: skip
+        return Variant(
+            case, arrays, beyond, self._cost(case, arrays), _firm_rows(case, arrays), quota,
+            self._onto(case, arrays),
+        )  # fmt: skip
+
+    def _cost(self, case: Case, arrays: PlanningArrays) -> np.ndarray:
+        """Load and CO2 in shares of what is wanted and allowed, less a little for capacity."""
         cost = np.zeros(arrays.count)
+        capped = sum(cap.value for cap in self.case.co2_caps) / T_PER_LINK
         for name, site in case.sites.items():
             for k, link in enumerate(links.names(case, site)):
-                of_load = link.startswith("it_mw:")
-                cost[arrays.link[name][k]] = 1.0 if of_load else -GENEROUS / self.much
-        return Variant(case, arrays, beyond, cost, self._onto(case, arrays))
+                worth = MUCH if link.startswith("it_mw:") else -GENEROUS
+                cost[arrays.link[name][k]] = worth / self.much
+                if link == links.CO2:
+                    cost[arrays.link[name][k]] = 1.0 / max(1e-3, capped)
+        return cost
 
     def _onto(self, case: Case, arrays: PlanningArrays) -> sp.csr_matrix | None:
         """Links of a model among those of the model without any limit, which has them all."""
@@ -241,55 +286,118 @@ class Trials:
             upper[list(columns.values())] = 0.0
         for limit in free:
             upper[list(variant.beyond.get(limit, {}).values())] = INFINITY
+        model = _Bounded(variant, cost, lower, upper, gap)
         many = int(arrays.integer.sum()) > FEW_INTEGERS
         x: np.ndarray | None = None
         for whole in (False, True) if many else (True,):
-            for _ in range(ROUNDS):
-                if self.left <= 0:
-                    return None, None
-                found = self._optimum(variant, cost, lower, upper, gap, whole=whole)
-                if found.infeasible:
-                    return False, None
-                if found.x is None:
-                    return None, None
+            margin = MARGIN if many and whole and gap == EASY_GAP else 0.0
+            for number in range(ROUNDS):
+                found = self._optimum(model, whole=whole, margin=margin)
+                if margin and found.x is None:
+                    # More than the load cannot be served; the load itself may be.
+                    margin = 0.0
+                    continue
+                if found.infeasible or found.x is None:
+                    return (False if found.infeasible else None), None
                 x = found.x
-                if not self._teach(variant, x):
+                if not self._teach(model, x):
                     break
+                if gap == EASY_GAP and number == 0 and not (many and whole):
+                    margin = MARGIN
+                    firm = self._firm(model)
+                    if firm is not None:
+                        return True, firm
             else:
                 return None, None
         return True, x
 
-    def _optimum(
-        self, variant: Variant, cost: np.ndarray, lower: np.ndarray, upper: np.ndarray,
-        gap: float, *, whole: bool,
-    ) -> Solution:  # fmt: skip
-        arrays = variant.arrays
-        matrix, low, high = arrays.matrix, arrays.row_lower, arrays.row_upper
-        count = len(self.known.pool)
-        if count:
-            cuts = self.known.pool.matrix(np.arange(count))
-            if variant.onto is not None:
-                cuts = cuts @ variant.onto
-            matrix = sp.vstack([matrix, cuts], format="csr")
-            low, high = np.append(low, np.zeros(count)), np.append(high, np.full(count, INFINITY))
-        integer = arrays.integer & whole
-        model = make_model(
-            cost, lower, upper, matrix, low, high, integer if whole else None, mip_rel_gap=gap,
-            mip_abs_gap=1e-7, mip_feasibility_tolerance=1e-7,
-        )  # fmt: skip
-        if integer.any():
-            return run_mip(model, integer, self.left)
-        return run_lp(model, min(60.0, self.left))
+    def _firm(self, model: _Bounded) -> np.ndarray | None:
+        """A plan whose every peak is met by firm power, which is served whatever the hour."""
+        for _ in range(FIRM_ROUNDS):
+            found = self._optimum(model, whole=True, firm=True)
+            if found.x is None or not self._teach(model, found.x):
+                return found.x
+        return None
 
-    def _teach(self, variant: Variant, x: np.ndarray) -> bool:
+    def _optimum(
+        self, model: _Bounded, *, whole: bool, firm: bool = False, margin: float = 0.0
+    ) -> Solution:
+        variant, arrays = model.variant, model.variant.arrays
+        parts, count = [arrays.matrix], len(self.known.pool)
+        if count:
+            more = np.full(self.known.pool.blocks, margin) if margin else None
+            cuts = self.known.pool.matrix(np.arange(count), more)
+            parts.append(cuts if variant.onto is None else cuts @ variant.onto)
+        if firm:
+            parts.append(variant.firm)
+        rows = sum(part.shape[0] for part in parts) - arrays.matrix.shape[0]
+        integer = arrays.integer & whole
+        highs = make_model(
+            model.cost, model.lower, model.upper, sp.vstack(parts, format="csr"),
+            np.append(arrays.row_lower, np.zeros(rows)),
+            np.append(arrays.row_upper, np.full(rows, INFINITY)),
+            integer if whole else None, mip_rel_gap=model.gap, mip_abs_gap=1e-7,
+            mip_feasibility_tolerance=1e-7,
+        )  # fmt: skip
+        if self.left <= 0:
+            return UNKNOWN
+        if integer.any():
+            return run_mip(highs, integer, self.left)
+        return run_lp(highs, min(60.0, self.left))
+
+    def _teach(self, model: _Bounded, x: np.ndarray) -> bool:
         """Learn what a plan lacks; whether it lacks anything."""
+        variant = model.variant
         y = x if variant.onto is None else variant.onto @ x
         short = self.known.missing(y)
         if max(short.values(), default=0.0) > SERVED_MW:
             return True
-        if not variant.case.co2_caps:
+        if not variant.quota or variant.case.allowed_unserved_share > 0:
             return False
-        before = len(self.known.pool)
-        self.known.require_quotas(y, set(variant.case.groups))
-        new = np.arange(before, len(self.known.pool))
-        return bool((self.known.pool.slack(y, new) < -KEPT_KT).any())
+        # Quotas may be shared out anew: what counts is whether all emissions fit the caps.
+        outcomes = self._oracle.evaluate(
+            [
+                Task(site, p, at, 0.0, purpose=EMISSIONS, near=NEAR)
+                for site, p, at in self.known.operating(y)
+            ]
+        )
+        self.known.learn(outcomes, y)
+        z = np.where(np.isinf(model.upper) & variant.grants, PLENTY, x)
+        z[np.concatenate(list(variant.quota.values()))] = 0.0
+        for outcome in outcomes:
+            z[variant.quota[outcome.task.site, outcome.task.period]] = outcome.co2 / T_PER_LINK
+        upper = variant.arrays.row_upper
+        over = variant.arrays.matrix @ z - upper > WITHIN * (1 + np.abs(upper))
+        return bool(over.any())
+
+
+def _firm_rows(case: Case, arrays: PlanningArrays) -> sp.csr_matrix:
+    """Rows >= 0 of each (site, period) that are enough to serve it in every hour.
+
+    Firm power less peak load [MW]; where water is limited its quota less what the thirstiest
+    unit would need for all energy [1000 m3].
+    """
+    rows: list[dict[int, float]] = []
+    for name, site in case.sites.items():
+        at = {n: arrays.link[name][k] for k, n in enumerate(links.names(case, site))}
+        for period in case.periods:
+            hours, p = period.hours, period.index
+            power = {at[links.FIRM][p]: 1.0} if site.offers else {}
+            for offer in site.offers:
+                power[at[links.flexible(offer)][p]] = 1.0 - float(offer.cut[hours].max())
+            for asset in site.assets:
+                if asset.kind == "thermal":
+                    power[at[links.power(asset)][p]] = float(asset.availability[hours].min())
+            thirst = max((a.water_m3_per_mwh for a in site.assets), default=0.0)
+            water = {at[links.WATER][p]: 1.0} if links.limits_water(site) else {}
+            for w, work in case.workloads.items():
+                load = site.pue[hours] * work.load[hours]
+                power[at[links.load(w)][p]] = -float(load.max())
+                if water:
+                    used = float(load.sum()) * thirst / M3_PER_LINK
+                    water[at[links.load(w)][p]] = -used
+            rows += [power, water] if water else [power]
+    number = [k for k, row in enumerate(rows) for _ in row]
+    columns = [c for row in rows for c in row]
+    values = [v for row in rows for v in row.values()]
+    return sp.csr_matrix((values, (number, columns)), shape=(len(rows), arrays.count))
