@@ -312,11 +312,11 @@ def _losses(
     for b in builds:
         done = b.steps["permit"].start + _permit_months(b)
         granted[b.permit] = min(done, granted.get(b.permit, done))
-    sampled = [
-        Sampled(b, {}, np.array([after_slip(d, slip, b, granted)
-                                 for d, slip in zip(found, slips, strict=True)]))
-        for b in builds
-    ]  # fmt: skip
+    ready_by = {id(b): np.full(len(found), b.online) for b in builds}
+    for k, (d, slip) in enumerate(zip(found, slips, strict=True)):
+        for b in d.builds:
+            ready_by[id(b)][k] = after_slip(d, slip, b, granted)
+    sampled = [Sampled(b, {}, ready_by[id(b)]) for b in builds]
     load = Load(case.inputs, tables, sampled, len(found))
     months, usd = np.zeros(len(found)), np.zeros(len(found))
     for site, short in load.site_lost.items():
