@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import signal
 import sys
 import tempfile
 import time
@@ -21,11 +20,20 @@ from optimizer.errors import (
     InputError,
     NoPlanError,
     OptimizerError,
-    Problems,
     StoppedError,
     UsageError,
 )
-from optimizer.settings import Engine, Progress, RunOptions
+from optimizer.settings import Engine, RunOptions
+from optimizer.terminal import (
+    NAME,
+    Stop,
+    hint,
+    hint_on_input,
+    only_answer_on_stdout,
+    paint,
+    say,
+    show_progress,
+)
 
 if TYPE_CHECKING:
     from optimizer.pipeline import Outcome
@@ -35,10 +43,8 @@ STARTED = time.monotonic()
 COMMAND_LINE_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
 """Base of all usage errors; Typer brings its own copy of click, so it is taken from Typer."""
 
-NAME = "optimizer"
 COMPLETION = "_OPTIMIZER_COMPLETE"
 """Set by the shell's completion script when it asks what may follow."""
-STYLES = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "dim": "2"}
 
 
 def _examples(*lines: str) -> str:
@@ -66,61 +72,6 @@ SetOption = Annotated[
 ]
 
 
-class Stop:
-    """Set by Ctrl-C and SIGTERM; a second signal ends the process at once."""
-
-    def __init__(self) -> None:
-        self.asked = False
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._take)
-
-    def _take(self, number: int, frame: object) -> None:
-        if self.asked:
-            raise SystemExit(ExitCode.STOPPED)
-        self.asked = True
-        say("Stopping: the best plan so far is checked and written.")
-        # Not imported here: the signal may come while the package is still being imported.
-        highs = sys.modules.get("optimizer.solving.highs")
-        if highs is not None and hasattr(highs, "cancel_all"):
-            highs.cancel_all()
-
-    def __call__(self) -> bool:
-        """Whether a stop was asked for."""
-        return self.asked
-
-
-def say(text: str, style: str = "") -> None:
-    """A line for people, on standard error."""
-    sys.stdout.flush()  # so that the two streams read in order on one screen
-    print(paint(text, style, sys.stderr), file=sys.stderr, flush=True)
-
-
-def paint(text: str, style: str, stream: TextIO) -> str:
-    """The text in a style, on a terminal that is not told to do without (``NO_COLOR``)."""
-    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    if not style or plain or not stream.isatty():
-        return text
-    return f"\033[{STYLES[style]}m{text}\033[0m"
-
-
-def hint(text: str) -> None:
-    """What one may do next, on standard error."""
-    say(f"Hint: {text}", "yellow")
-
-
-def only_answer_on_stdout() -> TextIO:
-    """The real standard output; what else is written there is dropped from now on.
-
-    HiGHS writes its banner from C when its first model is made, whatever its options say.
-    """
-    sys.stdout.flush()
-    answer = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.close(nowhere)
-    return answer
-
-
 def _version(asked: bool) -> None:
     if asked:
         from importlib.metadata import version
@@ -136,16 +87,6 @@ def _root(
     ] = False,
 ) -> None:
     pass
-
-
-def _progress(line: Progress) -> None:
-    best = "-" if line.best == float("inf") else f"{line.best / 1e6:,.1f}"
-    bound = "-" if line.bound == float("-inf") else f"{line.bound / 1e6:,.1f}"
-    gap = "-" if line.gap == float("inf") else f"{line.gap:.2%}"
-    say(
-        f"{line.seconds:7.1f} s  {line.phase:<12} bound {bound:>11} M$  best {best:>11} M$  gap {gap}",
-        "dim",
-    )
 
 
 def default_folder(case: Path) -> Path:
@@ -188,10 +129,16 @@ def run(
 
     folder = default_folder(case) if out is None else out
     options = RunOptions(gap=gap, time_limit_s=time_limit, threads=threads, engine=engine)
-    outcome = pipeline.run(
-        case, folder, options, overrides=sets or [], overwrite=overwrite,
-        on_progress=None if quiet else _progress, should_stop=should_stop, started=STARTED,
-    )  # fmt: skip
+    try:
+        outcome = pipeline.run(
+            case, folder, options, overrides=sets or [], overwrite=overwrite,
+            on_progress=None if quiet else show_progress, should_stop=should_stop, started=STARTED,
+        )  # fmt: skip
+    except NoPlanError as error:
+        if as_json:
+            found = {"status": "infeasible", "clashes": error.clashes, "changes": error.changes}
+            print(json.dumps(found), file=answer, flush=True)
+        raise
     if len(outcome.warnings) and not quiet:
         say(outcome.warnings.report(str(case)), "yellow")
     for finding in outcome.verification.findings[:20]:
@@ -439,19 +386,6 @@ def completion(
     from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
     print(get_completion_script(prog_name=NAME, complete_var=COMPLETION, shell=shell))
-
-
-def hint_on_input(case: Path, problems: Problems) -> None:
-    """What one may do about a case that cannot be read."""
-    if not case.exists():
-        import difflib
-
-        beside = [p.name for p in case.parent.iterdir()] if case.parent.is_dir() else []
-        near = difflib.get_close_matches(case.name, beside, 1)
-        found = f"did you mean {case.parent / near[0]}? " if near else ""
-        hint(f"{found}{NAME} template my/case.xlsx writes a workbook to start with.")
-    elif any(p.row is not None for p in problems.errors):
-        hint(f"{NAME} check {case} --mark marked.xlsx writes a copy with these cells marked.")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -120,6 +120,7 @@ def test_all_commands_are_in_the_help() -> None:
         (("run", "x", "--engine", "monolit"), 2, "'monolith'"),
         (("check", "{case}l"), 3, "did you mean {case}?"),
         (("check", "nowhere/at/all"), 3, "optimizer template my/case.xlsx"),
+        (("verify", "{case}l"), 3, "Hint: did you mean {case}?\n"),
         (("check", "{case}", "--set", "sites.land_km2[site0]=-1"), 3, "--mark marked.xlsx"),
         (("run", "{case}", "--set", "sites.land_km2[site0]=-1"), 3, "--mark marked.xlsx"),
         (("run", "{case}", "--out", "{case}/../r", "--set", "demand.max_backlog_mw[*]=0", "--set",
