@@ -108,10 +108,10 @@ def _name(row: dict[str, Any]) -> str:
     return f"permit {row['permit_kind']} / {row['variant']} of {row['jurisdiction']}"
 
 
-def _thresholds(column: str, unit: str) -> Callable[[Case], list[Limit]]:
+def _thresholds(group: str, column: str, unit: str) -> Callable[[Case], list[Limit]]:
     def limits(case: Case) -> list[Limit]:
         return [
-            Limit(column, "permits", n, column, f"{_name(row)}: at most {number(row[column])} {unit}",
+            Limit(group, "permits", n, column, f"{_name(row)}: at most {number(row[column])} {unit}",
                   row[column], (row["jurisdiction"], row["permit_kind"], row["variant"]))
             for n, row in rows_of(case, "permits")
             if not np.isnan(row[column])
@@ -137,12 +137,12 @@ def _used(*, by_nox: bool) -> Callable[[Any, Case, Limit], Iterator[Use]]:
 LIMITS = (
     Steps("permits", limits=_durations, steps=total_months, edits=shorten),
     Amounts(
-        "max_nox_short_tons_per_year", used=_used(by_nox=True), edits=raised,
-        limits=_thresholds("max_nox_short_tons_per_year", "short tons of NOx a year"),
+        "NOx threshold", used=_used(by_nox=True), edits=raised,
+        limits=_thresholds("NOx threshold", "max_nox_short_tons_per_year", "short tons of NOx a year"),
         free=unlimited(math.nan),
     ),
     Amounts(
-        "permit max_mw", limits=_thresholds("max_mw", "MW"), used=_used(by_nox=False),
+        "MW threshold", limits=_thresholds("MW threshold", "max_mw", "MW"), used=_used(by_nox=False),
         free=unlimited(math.nan), edits=raised,
     ),
 )  # fmt: skip

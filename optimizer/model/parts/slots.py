@@ -62,6 +62,10 @@ def _windows(case: Case, component: Component, months: list[int]) -> list[tuple[
     return windows
 
 
+SHOWN = 4
+"""Deliveries that are told of a component."""
+
+
 def _supplies(case: Case) -> list[Limit]:
     """One limit a component: all its deliveries; its place is the first of them."""
     made = []
@@ -70,12 +74,11 @@ def _supplies(case: Case) -> list[Limit]:
         given = tuple(sorted(component.supply.items()))
         key = (component.component, component.stockable, given)
         if rows:
-            first, row = min(rows, key=lambda r: r[1]["date"])
-            said = (
-                f"{number(sum(component.supply.values()))} {component.component} are delivered "
-                f"in all, the first {number(row['amount'])} in {row['date']:%Y-%m}"
-            )
-            made.append(Limit("slots", "supply", first, "amount", said, key=key))
+            rows.sort(key=lambda r: r[1]["date"])
+            dated = [f"{number(r['amount'])} in {r['date']:%Y-%m}" for _, r in rows]
+            more = ["and so on"] if len(dated) > SHOWN else []
+            said = f"{component.component}: {', '.join([*dated[:SHOWN], *more])}"
+            made.append(Limit("slots", "supply", rows[0][0], "amount", said, key=key))
         else:
             said = f"no {component.component} is ever delivered"
             made.append(Limit("slots", "components", n, "component", said, key=key))

@@ -14,16 +14,17 @@ import numpy as np
 
 from optimizer.errors import NoPlanError, OptimizerError, StoppedError
 from optimizer.model.build import Planning
-from optimizer.model.limits import Amounts, Limit, number
+from optimizer.model.limits import Limit, number
 from optimizer.preparing.case import Case
-from optimizer.solving.explain.changes import Change, of_amounts, of_group
+from optimizer.solving.cuts import CutPool
+from optimizer.solving.explain.changes import DEADLINES, Change, find_changes
 from optimizer.solving.explain.core import Core
 from optimizer.solving.explain.trials import Trials
 from optimizer.solving.highs import make_model, run_mip
 from optimizer.solving.planning_arrays import PlanningArrays
 
-SECONDS = 120.0
-"""Time of an explanation, if nothing else is said [s]."""
+SECONDS, LEAST_SECONDS = 120.0, 10.0
+"""Time of an explanation if nothing is said, and if the run has none left [s]."""
 
 
 def unavoidable_delay(arrays: PlanningArrays, seconds: float) -> float:
@@ -62,7 +63,7 @@ class WhyNot:
     def said(self, limit: Limit) -> str:
         """A limit in words; of a deadline also how much of it is possible."""
         for change in self.changes:
-            if change.group == "deadlines" and limit in change.granted:
+            if change.groups == (DEADLINES,) and limit in change.granted:
                 wanted = self.case.demand[limit.key]
                 most = wanted - limit.given - max(change.granted[limit].values())
                 return f"{limit.said}; at most {number(max(0.0, round(most, 3)))} MW is possible"
@@ -87,7 +88,7 @@ class WhyNot:
 
     def clashes(self) -> list[dict[str, Any]]:
         """For JSON: sheet, row, column and words of each limit, and the change of its group."""
-        by_group = {change.group: str(change) for change in self.changes}
+        by_group = {group: str(c) for c in reversed(self.changes) for group in c.groups}
         return [
             {"sheet": limit.sheet, "row": limit.row, "column": limit.column,
              "limit": self.said(limit), "change": by_group.get(limit.group)}
@@ -95,46 +96,45 @@ class WhyNot:
         ]  # fmt: skip
 
 
-def why_not(case: Case, seconds: float = SECONDS, threads: int = 2) -> WhyNot:
+def why_not(
+    case: Case,
+    seconds: float = SECONDS,
+    threads: int = 2,
+    known: tuple[PlanningArrays, CutPool] | None = None,
+) -> WhyNot:
     """Search a case that seems to have no plan.
 
     Parameters
     ----------
     seconds : time after which no further question is asked [s]
+    known : planning arrays of the case and cuts that have been learnt on them
     """
     trials = Trials(case, seconds, threads)
     try:
+        if known is not None:
+            trials.take(*known)
         exists = trials.exists(trials.limits)
         if exists is not False:
             return WhyNot(case, exists)
         search = Core(trials)
         core = search.find()
-        changes: list[Change] = []
-        firm: list[str] = []
-        groups = list({id(trials.group[limit]): trials.group[limit] for limit in core}.values())
-        for group in groups:
-            change = of_group(trials, group, core)
-            if change is None:
-                firm.append(group.name)
-            else:
-                changes.append(change)
-        others = [g for g in groups if isinstance(g, Amounts) and g.name != "deadlines"]
-        if [c.group for c in changes] == ["deadlines"] and len(others) > 1:
-            joint = of_amounts(trials, others)
-            changes += [joint] if joint else []
+        changes, firm = find_changes(trials, core)
         return WhyNot(case, False, tuple(core), tuple(changes), tuple(firm), search.proven)
     finally:
         trials.close()
 
 
-def no_plan(case: Case, seconds: float = SECONDS) -> OptimizerError:
+def no_plan(
+    planning: Planning,
+    arrays: PlanningArrays,
+    pool: CutPool | None = None,
+    *,
+    seconds: float = SECONDS,
+    threads: int = 2,
+) -> OptimizerError:
     """The error of a case for which no plan was found: what clashes, if anything does."""
-    found = why_not(case, seconds)
+    known = None if pool is None else (arrays, pool)
+    found = why_not(planning.case, max(LEAST_SECONDS, seconds), threads, known)
     if found.exists is not False:
         return StoppedError(f"{found} Give it more time (--time-limit) or a wider gap (--gap).")
     return NoPlanError(str(found), found.clashes(), [c.as_dict() for c in found.changes])
-
-
-def clash(planning: Planning, arrays: PlanningArrays, seconds: float = SECONDS) -> str:
-    """In the input's words: the limits that clash, and what would mend it."""
-    return str(why_not(planning.case, seconds))

@@ -21,6 +21,7 @@ from optimizer.model.blocks import M3_PER_LINK, T_PER_LINK, links
 from optimizer.model.build import PARTS, Planning, build
 from optimizer.model.limits import MUCH, Amounts, Edit, Group, Limit, Steps, apply, much_mw
 from optimizer.preparing.case import Case, prepare
+from optimizer.solving.cuts import CutPool
 from optimizer.solving.highs import INFINITY, Solution, make_model, run_lp, run_mip
 from optimizer.solving.learning import Learning
 from optimizer.solving.oracles import EMISSIONS, BlockOracle, Task
@@ -121,6 +122,19 @@ class Trials:
         """End the threads."""
         self._oracle.close()
 
+    def take(self, arrays: PlanningArrays, pool: CutPool) -> None:
+        """Take the cuts of adequacy and CO2 that a solve of the case has learnt."""
+        rows = pool.matrix(np.arange(len(pool)))
+        rows = rows[rows[:, arrays.operating_columns].getnnz(axis=1) == 0]
+        for name, site in self.case.sites.items():
+            free = self._free.case
+            if links.names(self.case, site) != links.names(free, free.sites[name]):
+                continue  # more may be built there without limits than the cuts know
+            for p in range(len(self.case.periods)):
+                mine = rows[:, arrays.link[name][:, p]].toarray()
+                for row in mine[np.any(mine != 0, axis=1)]:
+                    self.known.pool.add(name, p, -row, cost=False)
+
     @property
     def left(self) -> float:
         """Seconds that are left."""
@@ -155,10 +169,10 @@ class Trials:
             (self._feasible if found else self._infeasible).append(holds)
         return found
 
-    def exists_with(self, taken: Taken) -> bool | None:
-        """Whether there is a plan within all limits once these steps are taken."""
+    def exists_with(self, taken: Taken, free: Iterable[Limit] = ()) -> bool | None:
+        """Whether there is a plan once these steps are taken and these limits are gone."""
         variant = self._variant(taken)
-        return self._solve(variant, (), variant.cost, EASY_GAP)[0]
+        return self._solve(variant, free, variant.cost, EASY_GAP)[0]
 
     def exists_after(self, edits: Iterable[Edit]) -> bool | None:
         """Whether the input with these edits has a plan: prepared and built anew."""
@@ -167,13 +181,22 @@ class Trials:
         variant = self._switched(build(case), {})
         return self._solve(variant, (), variant.cost, EASY_GAP)[0]
 
-    def least(self, limits: list[Limit]) -> dict[Limit, dict[Hashable, float]] | None:
-        """The least that must be granted beyond these limits for a plan; None if nothing does."""
-        variant = self._variant(())
-        unit = max((scale(limit) for limit in limits), default=1.0)
+    def least(
+        self, limits: list[Limit], taken: Taken = ()
+    ) -> dict[Limit, dict[Hashable, float]] | None:
+        """The least that must be granted beyond these limits for a plan; None if none is found.
+
+        Limits of a group count by their amounts, those of several groups in shares of the
+        largest of their group.
+        """
+        variant = self._variant(taken)
+        units = {self.group[limit].name: 1.0 for limit in limits}
+        for limit in limits:
+            name = self.group[limit].name
+            units[name] = max(units[name], scale(limit))
         cost = 1e-2 * variant.cost / max(1.0, float(np.abs(variant.cost).sum()))
         for limit in limits:
-            columns = variant.beyond.get(limit, {})
+            columns, unit = variant.beyond.get(limit, {}), units[self.group[limit].name]
             for k, column in enumerate(columns.values()):
                 # What is granted later is the lesser change.
                 cost[column] = scale(limit) / unit * (1 - 1e-4 * k / max(1, len(columns)))
