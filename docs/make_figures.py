@@ -1,7 +1,8 @@
-"""Write the pictures of the README from the report of a result folder.
+"""Write the pictures of the README and of ``docs/`` from the report of a result folder.
 
 ``python docs/make_figures.py RESULT`` rebuilds RESULT/report.html and photographs it by headless
-Chromium: ``docs/images/plan_map.png``, ``report_desktop.png`` and ``report_phone.png``.
+Chromium: ``docs/images/plan_map.png``, ``plan_schedule.png``, ``plan_hours.png``,
+``report_decisions.png``, ``report_desktop.png`` and ``report_phone.png``.
 """
 
 from __future__ import annotations
@@ -57,6 +58,9 @@ class Picture:
 
 PICTURES = (
     Picture("plan_map.png", 980, 618, (View(980, element="#map-title"),)),
+    Picture("plan_schedule.png", 980, 640, (View(980, element="#gantt-title"),)),
+    Picture("plan_hours.png", 980, 560, (View(980, element="#dispatch-title"),)),
+    Picture("report_decisions.png", 1180, 640, (View(1180, element="#ready-title"),)),
     Picture("report_desktop.png", 1440, 900, (View(1440),)),
     Picture("report_phone.png", 390, 844, (
         View(390), View(390, element="#gantt-title"), View(390, element="#dispatch-title"),

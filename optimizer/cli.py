@@ -5,19 +5,35 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import signal
 import sys
 import tempfile
 import time
 import traceback
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
 import typer
 
-from optimizer.errors import ExitCode, InputError, OptimizerError, UsageError
-from optimizer.settings import Engine, Progress, RunOptions
+from optimizer.errors import (
+    ExitCode,
+    InputError,
+    NoPlanError,
+    OptimizerError,
+    StoppedError,
+    UsageError,
+)
+from optimizer.settings import Engine, RunOptions
+from optimizer.terminal import (
+    NAME,
+    Stop,
+    hint,
+    hint_on_input,
+    only_answer_on_stdout,
+    paint,
+    say,
+    show_progress,
+)
 
 if TYPE_CHECKING:
     from optimizer.pipeline import Outcome
@@ -27,66 +43,50 @@ STARTED = time.monotonic()
 COMMAND_LINE_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
 """Base of all usage errors; Typer brings its own copy of click, so it is taken from Typer."""
 
+COMPLETION = "_OPTIMIZER_COMPLETE"
+"""Set by the shell's completion script when it asks what may follow."""
+
+
+def _examples(*lines: str) -> str:
+    """The end of a help text; blank lines keep its lines apart."""
+    return "\n\n".join(["Examples:", *(f"  {NAME} {line}" for line in lines)])
+
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Where to build AI compute, what power to buy or build, and in what order.",
-)
+    epilog=_examples(
+        "template my/case.xlsx", "check my/case.xlsx", "run my/case.xlsx --out outputs/my",
+        "run --help",
+    ),
+)  # fmt: skip
 
 CaseArgument = Annotated[Path, typer.Argument(help="An .xlsx workbook or a folder of CSV files")]
 ResultArgument = Annotated[Path, typer.Argument(help="The --out folder of a run")]
+Pack = Literal["board", "utility", "lender", "permits"]
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", help="What-if: TABLE.COLUMN[KEY]=VALUE, also *= and +="),
 ]
 
 
-class Stop:
-    """Set by Ctrl-C and SIGTERM; a second signal ends the process at once."""
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
 
-    def __init__(self) -> None:
-        self.asked = False
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._take)
-
-    def _take(self, number: int, frame: object) -> None:
-        if self.asked:
-            raise SystemExit(ExitCode.STOPPED)
-        self.asked = True
-        say("Stopping: the best plan so far is checked and written.")
-        # Not imported here: the signal may come while the package is still being imported.
-        highs = sys.modules.get("optimizer.solving.highs")
-        if highs is not None and hasattr(highs, "cancel_all"):
-            highs.cancel_all()
-
-    def __call__(self) -> bool:
-        """Whether a stop was asked for."""
-        return self.asked
+        print(f"{NAME} {version(NAME)}")
+        raise typer.Exit
 
 
-def say(text: str) -> None:
-    """A line for people, on standard error."""
-    print(text, file=sys.stderr, flush=True)
-
-
-def only_answer_on_stdout() -> TextIO:
-    """The real standard output; all else goes to standard error from now on.
-
-    HiGHS writes its banner from C when its first model is made, whatever its options say.
-    """
-    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    return answer
-
-
-def _progress(line: Progress) -> None:
-    best = "-" if line.best == float("inf") else f"{line.best / 1e6:,.1f}"
-    bound = "-" if line.bound == float("-inf") else f"{line.bound / 1e6:,.1f}"
-    gap = "-" if line.gap == float("inf") else f"{line.gap:.2%}"
-    say(
-        f"{line.seconds:7.1f} s  {line.phase:<12} bound {bound:>11} M$  best {best:>11} M$  gap {gap}"
-    )
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version")
+    ] = False,
+) -> None:
+    pass
 
 
 def default_folder(case: Path) -> Path:
@@ -96,53 +96,90 @@ def default_folder(case: Path) -> Path:
     return Path("outputs") / case.stem / f"{now:%Y%m%d-%H%M%S}-{mark}"
 
 
-@app.command()
+@app.command(
+    epilog=_examples(
+        "run inputs/quickstart --out outputs/quickstart",
+        "run my/case.xlsx --gap 0.01 --time-limit 1800",
+        "run my/case.xlsx --set settings.lead_times=high --set 'sites.max_it_mw[Abilene]=0'",
+        "run my/case.xlsx --json > summary.json",
+    )
+)
 def run(
     case: CaseArgument,
     out: Annotated[Path | None, typer.Option(help="Folder of the result")] = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace the folder if it exists")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the folder if it exists")
+    ] = False,
     gap: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Proven gap to reach")] = None,
     time_limit: Annotated[
         float | None, typer.Option(min=1.0, help="Wall seconds of the whole command")
     ] = None,
-    threads: Annotated[int, typer.Option(min=1, max=256)] = 2,
+    threads: Annotated[int, typer.Option(min=1, max=256, help="Processor threads")] = 2,
     engine: Annotated[Engine, typer.Option(help="The monolith is one plain program")] = "auto",
     sets: SetOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print only the summary")] = False,
-    quiet: Annotated[bool, typer.Option(help="No progress")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print only the result's folder, and errors")
+    ] = False,
 ) -> None:
     """Read, check, solve, verify and report a case: the main job."""
     should_stop = Stop()  # before the imports, which take a second
-    if as_json:
-        answer = only_answer_on_stdout()
+    answer = only_answer_on_stdout()
     from optimizer import pipeline
 
     folder = default_folder(case) if out is None else out
     options = RunOptions(gap=gap, time_limit_s=time_limit, threads=threads, engine=engine)
-    outcome = pipeline.run(
-        case, folder, options, overrides=sets or [], overwrite=overwrite,
-        on_progress=None if quiet else _progress, should_stop=should_stop, started=STARTED,
-    )  # fmt: skip
-    if len(outcome.warnings):
-        say(outcome.warnings.report(str(case)))
+    try:
+        outcome = pipeline.run(
+            case, folder, options, overrides=sets or [], overwrite=overwrite,
+            on_progress=None if quiet else show_progress, should_stop=should_stop, started=STARTED,
+        )  # fmt: skip
+    except NoPlanError as error:
+        if as_json:
+            found = {"status": "infeasible", "clashes": error.clashes, "changes": error.changes}
+            print(json.dumps(found), file=answer, flush=True)
+        raise
+    if len(outcome.warnings) and not quiet:
+        say(outcome.warnings.report(str(case)), "yellow")
+    for finding in outcome.verification.findings[:20]:
+        say(f"check failed: {finding}", "red")
     if as_json:
         print(json.dumps(outcome.summary), file=answer, flush=True)
+    elif quiet:
+        print(folder, file=answer, flush=True)
     else:
-        _tell(outcome, folder)
+        _tell(outcome, folder, answer)
+    if outcome.exit_code == ExitCode.GAP_OPEN:
+        asked = inputs_gap(outcome) if gap is None else gap
+        hint(
+            f"the proven gap {outcome.summary['gap']:.2%} is above the {asked:.2%} asked for "
+            f"(stopped by: {outcome.summary['stop_reason']}). Give it more time (--time-limit), or "
+            "ask for less (--gap). The plan itself is checked and can be used."
+        )
     raise typer.Exit(int(outcome.exit_code))
 
 
-def _tell(outcome: Outcome, folder: Path) -> None:
-    from optimizer.results.words import decision
-
-    for line in decision(outcome.summary, outcome.plan.tables):
-        print(line)
-    for finding in outcome.verification.findings[:20]:
-        say(f"check failed: {finding}")
-    print(f"Result: {folder} (open report.html)")
+def inputs_gap(outcome: Outcome) -> float:
+    """The gap that the case asks for."""
+    return float(outcome.plan.inputs.setting("gap"))
 
 
-@app.command()
+def _tell(outcome: Outcome, folder: Path, stream: TextIO) -> None:
+    """The plan on one screen."""
+    from optimizer.results.words import screen
+
+    lines = screen(outcome.summary, outcome.plan.tables)
+    for heading, text in [*lines, ("Result", f"{folder / 'report.html'}")]:
+        style = {"Check": "green" if outcome.verification.passed else "red"}.get(heading, "bold")
+        print(f"{paint(f'{heading:<14}', style, stream)} {text}", file=stream, flush=True)
+
+
+@app.command(
+    epilog=_examples(
+        "check my/case.xlsx", "check my/case.xlsx --mark marked.xlsx",
+        "check my/case.xlsx --set settings.lead_times=high",
+    )
+)  # fmt: skip
 def check(
     case: CaseArgument,
     sets: SetOption = None,
@@ -150,7 +187,9 @@ def check(
         Path | None,
         typer.Option(help="Write a workbook of the case with the cells marked", show_default=False),
     ] = None,
-    quiet: Annotated[bool, typer.Option(help="Only problems, not what the case implies")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Only problems, not what the case implies")
+    ] = False,
 ) -> None:
     """Read and check only; lists every problem, and what the case implies."""
     from optimizer.preparing import implied
@@ -171,13 +210,24 @@ def check(
         write_marked(mark, reading, problems, found.frames() if found else None)
         print(f"{mark}: a copy with {len(problems)} problems marked")
     if inputs is None:
+        if mark is None:
+            hint_on_input(case, problems)
         raise typer.Exit(int(ExitCode.INPUT))
     if found is not None and not quiet:
         print(implied.report(found) + "\n")
-    print(f"{case}: no errors, {len(problems.warnings)} warnings")
+    number = len(problems.warnings)
+    print(f"{case}: no errors, {number} warning{'' if number == 1 else 's'}")
+    if not quiet:
+        hint(f"{NAME} run {case}")
 
 
-@app.command()
+@app.command(
+    epilog=_examples(
+        "template my/case.xlsx",
+        "template --csv my/case",
+        "template copy.xlsx --from inputs/quickstart",
+    )
+)
 def template(
     file: Annotated[
         Path | None, typer.Argument(help="The .xlsx workbook to write", show_default=False)
@@ -189,16 +239,18 @@ def template(
         Path | None,
         typer.Option("--from", help="Case to fill in; else an example", show_default=False),
     ] = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace what is there")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there")] = False,
 ) -> None:
     """A documented workbook to fill in, with a small example that runs as it is."""
     from optimizer.reading.template import write_template
 
     for written in write_template(file, folder, case=case, overwrite=overwrite):
-        print(f"{written}: fill it in, then: optimizer check {written}")
+        series = (written.parent if written.suffix else written) / "profiles"
+        print(f"{written}: to be filled in; its hourly series stand in {series}")
+        hint(f"{NAME} check {written}")
 
 
-@app.command()
+@app.command(epilog=_examples("convert my/case.xlsx my/folder", "convert my/folder again.xlsx"))
 def convert(
     source: CaseArgument,
     target: Annotated[Path, typer.Argument(help="An .xlsx path, or a folder for CSV files")],
@@ -212,7 +264,7 @@ def convert(
     print(f"{source} -> {target}")
 
 
-@app.command()
+@app.command(epilog=_examples("verify outputs/my", "verify outputs/my --json"))
 def verify(
     result: ResultArgument,
     as_json: Annotated[bool, typer.Option("--json", help="Print only the check")] = False,
@@ -235,17 +287,58 @@ def verify(
     raise typer.Exit(int(ExitCode.DONE if done.passed else ExitCode.CHECK_FAILED))
 
 
-@app.command()
-def report(result: ResultArgument) -> None:
-    """Rebuild report.html of a stored result."""
+@app.command(
+    epilog=_examples(
+        "report outputs/my", "report outputs/my --pack board --out board.html",
+        "report outputs/my --pack utility --site Abilene --out letter.html",
+        "report outputs/my --figures slides",
+    )
+)  # fmt: skip
+def report(
+    result: ResultArgument,
+    pack: Annotated[
+        Pack | None, typer.Option(help="A short page for that room", show_default=False)
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="File to write; else one in the result folder", show_default=False),
+    ] = None,
+    site: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this site, in the packs utility and permits", show_default=False),
+    ] = None,
+    inflation: Annotated[
+        float, typer.Option(min=-0.1, max=0.5, help="A year, for nominal dollars of the lender")
+    ] = 0.025,
+    figures: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the charts as PNG and SVG", show_default=False),
+    ] = None,
+) -> None:
+    """Rebuild report.html of a stored result, or write a short page or the charts of it."""
+    from optimizer.results.report.figures import write_figures
     from optimizer.results.report.html import write_report
+    from optimizer.results.report.packs import write_pack
     from optimizer.results.write import load_result
 
-    load_result(result)
-    print(write_report(result))
+    if site and pack is None:
+        raise UsageError("--site is for --pack utility and --pack permits.")
+    inputs = load_result(result).inputs
+    if figures is not None:
+        for written in write_figures(result, figures):
+            print(written)
+    if pack is not None:
+        print(write_pack(pack, result, inputs, out, sites=site or [], inflation=inflation))
+    elif figures is None or out is not None:
+        print(write_report(result, out))
 
 
-@app.command()
+@app.command(
+    epilog=_examples(
+        "compare outputs/base outputs/what-if",
+        "compare outputs/base outputs/what-if --html both.html",
+    )
+)
 def compare(
     results: Annotated[list[Path], typer.Argument(help="Two to eight --out folders of runs")],
     as_json: Annotated[bool, typer.Option("--json", help="Print only the comparison")] = False,
@@ -259,7 +352,7 @@ def compare(
 ) -> None:  # fmt: skip
     """What differs between results, and why: inputs, decisions, dates, money.
 
-    The others are held against the first: optimizer compare base what-if --html both.html
+    The others are held against the first.
     """
     from optimizer.results.compare import compare as compared
     from optimizer.results.compare import load_results
@@ -280,14 +373,33 @@ def compare(
             print(f"Written: {written}")
 
 
+@app.command(
+    epilog=_examples(
+        "completion bash >> ~/.bashrc", "completion zsh >> ~/.zshrc",
+        "completion fish > ~/.config/fish/completions/optimizer.fish",
+    )
+)  # fmt: skip
+def completion(
+    shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(help="Your shell")],
+) -> None:
+    """Print the script by which a shell completes commands and options."""
+    from typer.completion import get_completion_script  # type: ignore[attr-defined]
+
+    print(get_completion_script(prog_name=NAME, complete_var=COMPLETION, shell=shell))
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Entry point; ends the process with the exit code of the cause."""
+    if COMPLETION in os.environ:
+        from typer.completion import completion_init  # type: ignore[attr-defined]
+
+        completion_init()
     sys.exit(_run(arguments))
 
 
 def _run(arguments: list[str] | None) -> int:
     try:
-        outcome: Any = app(args=arguments, standalone_mode=False)
+        outcome: Any = app(args=arguments, prog_name=NAME, standalone_mode=False)
     except typer.Exit as done:
         return int(done.exit_code)
     except COMMAND_LINE_ERROR as error:
@@ -296,13 +408,22 @@ def _run(arguments: list[str] | None) -> int:
     except typer.Abort:
         return int(ExitCode.STOPPED)
     except UsageError as error:
-        say(str(error))
+        say(str(error), "red")
         return int(ExitCode.USAGE)
     except InputError as error:
-        say(str(error))
+        say(str(error), "red")
+        hint_on_input(Path(error.source), error.problems)
         return int(ExitCode.INPUT)
+    except NoPlanError as error:
+        say(str(error), "red")
+        hint(f"{NAME} check CASE tells the earliest power of each site and the most MW by period.")
+        return int(error.exit_code)
+    except StoppedError as error:
+        say(str(error), "red")
+        hint("give it more time (--time-limit), or fewer periods to begin with.")
+        return int(error.exit_code)
     except OptimizerError as error:
-        say(str(error))
+        say(str(error), "red")
         return int(error.exit_code)
     except MemoryError:
         say("Out of memory. Use fewer --threads, fewer sites or longer periods.")

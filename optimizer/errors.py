@@ -12,9 +12,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Any
 
 
 class ExitCode(IntEnum):
@@ -154,9 +155,25 @@ class InputError(OptimizerError):
 
 
 class NoPlanError(OptimizerError):
-    """No plan meets all limits; the message names the limits that clash."""
+    """No plan meets all limits; the message names the limits that clash.
+
+    Parameters
+    ----------
+    clashes : for each limit of a smallest set that clashes its sheet, row, column, the limit in
+        words and the change of its kind that mends the case
+    changes : for each change that mends the case its words and its edits of the input
+    """
 
     exit_code = ExitCode.NO_PLAN
+
+    def __init__(
+        self,
+        message: str,
+        clashes: Sequence[dict[str, Any]] = (),
+        changes: Sequence[dict[str, Any]] = (),
+    ) -> None:
+        self.clashes, self.changes = list(clashes), list(changes)
+        super().__init__(message)
 
 
 class StoppedError(OptimizerError):

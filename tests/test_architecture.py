@@ -9,7 +9,7 @@ import optimizer
 
 PACKAGE = Path(optimizer.__file__).parent
 ORDER = ("errors", "settings", "tables", "catalog", "reading", "preparing", "model", "results.plan",
-         "solving", "results", "pipeline", "api", "cli")  # fmt: skip
+         "solving", "results", "pipeline", "api", "terminal", "cli")  # fmt: skip
 
 
 def layer(module: str) -> int:

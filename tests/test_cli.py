@@ -124,8 +124,9 @@ def test_termination_keeps_the_best_checked_plan(tmp_path: Path) -> None:
             break
     process.send_signal(signal.SIGTERM)
     begin = time.monotonic()
-    process.stderr.read()
+    said = process.stderr.read()
     assert process.wait(60) == 5
+    assert "above the 0.00% asked for (stopped by: " in said and "can be used" in said
     assert time.monotonic() - begin < 45
     assert json.loads((tmp_path / "r" / "summary.json").read_text())["verification"]["passed"]
 

@@ -93,6 +93,15 @@ OFFERS: dict[str, tuple[Any, ...]] = {
                     "22/36/60 months, assumption; agreement of July 2025"),
 }  # fmt: skip
 
+WAIT_RANGE = {
+    "batch": (3 + 18, 3 + 48), "filing": (36, 72), "sps": (30, 72), "epe": (24, 72),
+    "pnm": (30, 72), "aps": (36, 84), "tep": (22, 60),
+}  # fmt: skip
+"""Low and high months from the plan's start to firm service by kind of offer, assumption; the batch
+study counts from its result, three months in. What an existing substation or switchyard gives has
+no such range: there the months stay blank."""
+OWN_WAIT = ("Rockdale", "San Juan")
+
 WINDY = {"ERC_WEST": 400, "SPP_SPS": 400, "WECC_NM": 200}
 ENGINES_ONLY = ("Buckeye", "Pima County")
 
@@ -209,8 +218,13 @@ def tables() -> dict[str, list[Row]]:
             built.append({"site": name, "technology": "wind", "max_mw": WINDY[region],
                           "profile": f"wind_{region}", "source": "PowerGenome profile"})  # fmt: skip
         offer, queue, upgrade, cost, per_kw, charge, hours, stairs, words = OFFERS[name]
+        # Known is the range of the whole wait: the upgrade has all of it, the queue none.
+        low, high = (0, 0) if name in OWN_WAIT else WAIT_RANGE[offer]
         offers.append(
-            {"site": name, "offer": offer, "queue_months": queue, "upgrade_months": upgrade,
+            {"site": name, "offer": offer, "queue_months": queue,
+             "queue_months_low": queue if low else "", "queue_months_high": queue if high else "",
+             "upgrade_months": upgrade, "upgrade_months_low": low - queue if low else "",
+             "upgrade_months_high": high - queue if high else "",
              "procurement_months": 12, "construction_months": 3, "upgrade_cost_usd": cost * 1e6,
              "cost_usd_per_kw": per_kw, "capacity_charge_usd_per_kw_year": charge,
              "curtailed_hours_per_year": hours, "source": words}

@@ -462,7 +462,9 @@ def _asset(prep: _Preparation, site: pd.Series, row: pd.Series) -> Asset | None:
 
 def _hall(prep: _Preparation, site: pd.Series, row: pd.Series) -> Hall | None:
     life = schedule.life_months(row["life_years"])
-    steps = tuple(int(row[f"{s}_months"]) for s in ("procurement", "construction", "commissioning"))
+    steps = [
+        prep.months(row, f"{s}_months") for s in ("procurement", "construction", "commissioning")
+    ]
     variants = prep.variants(
         site["jurisdiction"], row["permit_kind"], (steps[0], steps[1], steps[2]), life
     )
@@ -501,15 +503,17 @@ def _offer(prep: _Preparation, site: pd.Series, row: pd.Series, price: np.ndarra
         for name in ("firm_mw", "flexible_mw")
     }
     life = schedule.life_months(row["life_years"])
-    build = (int(row["procurement_months"]), int(row["construction_months"]), 0)
-    served = (
-        np.array([p.month for p in prep.periods]) >= row["queue_months"] + row["upgrade_months"]
+    queue, upgrade, procurement, construction = (
+        prep.months(row, f"{s}_months") for s in ("queue", "upgrade", "procurement", "construction")
     )
+    served = np.array([p.month for p in prep.periods]) >= queue + upgrade
     variants = tuple(
         schedule.Variant(
             v.name, v.lead, v.possible & served & (last >= 0), v.at_risk, v.open_by, v.delivery
         )
-        for v in prep.variants(site["jurisdiction"], row["permit_kind"], build, prep.horizon)
+        for v in prep.variants(
+            site["jurisdiction"], row["permit_kind"], (procurement, construction, 0), prep.horizon
+        )
     )
     variants = tuple(v for v in variants if v.possible.any())
     if not variants:
@@ -547,8 +551,8 @@ def _offer(prep: _Preparation, site: pd.Series, row: pd.Series, price: np.ndarra
         mw_money=money(float(row["cost_usd_per_kw"])),
         charge=float(row["capacity_charge_usd_per_kw_year"]),
         cut=prep.shared(cut),
-        queue_months=int(row["queue_months"]),
-        upgrade_months=int(row["upgrade_months"]),
+        queue_months=queue,
+        upgrade_months=upgrade,
     )
 
 

@@ -225,10 +225,14 @@ class _Reckoning:
         if not steps or not variants:
             return None
         permit = min(m for _, m in variants)
-        construction, opening = int(row["construction_months"]), int(site["opening_months"])
+        queue, upgrade, procurement, construction = (
+            self.months(row, f"{s}_months")
+            for s in ("queue", "upgrade", "procurement", "construction")
+        )
+        opening = int(site["opening_months"])
         waits = {
-            "queue and upgrades": int(row["queue_months"] + row["upgrade_months"]),
-            "substation": permit + int(row["procurement_months"]) + construction,
+            "queue and upgrades": queue + upgrade,
+            "substation": permit + procurement + construction,
             "first step of the offer": max(0, months_between(self.start, steps[0]["from_date"])),
             "opening of the site": opening + construction,
         }
@@ -368,7 +372,7 @@ class _Reckoning:
                     (u for u in users if u["user"] == "*"), None
                 )
                 each = use["per_mw"] + use["per_unit"] / row["it_mw"] if use else 0.0
-                lead = int(row["construction_months"] + row["commissioning_months"])
+                lead = sum(self.months(row, f"{s}_months") for s in STEPS[1:])
                 by = self.start + pd.DateOffset(months=p.month - lead)
                 delivered = sum(s["amount"] for s in self.tables["supply"]
                                 if s["component"] == component and s["date"] <= by)  # fmt: skip

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from optimizer.errors import Problems
+from optimizer.reading.commitments import commitments_make_sense
 from optimizer.reading.inputs import Inputs
 from optimizer.reading.plausibility import values_are_plausible
 from optimizer.tables import BY_NAME, SETTINGS_KEYS, TABLES
@@ -22,6 +23,7 @@ from optimizer.tables import BY_NAME, SETTINGS_KEYS, TABLES
 Check = Callable[[Inputs, Problems], None]
 Row = dict[Hashable, Any]
 PRICE_LOW, PRICE_HIGH = -500.0, 10_000.0
+FEW = 8
 IGNORED: dict[str, tuple[str, ...]] = {
     "storage": ("heat_rate_mmbtu_per_mwh", "fuel", "co2_t_per_mwh", "nox_kg_per_mwh",
                 "water_m3_per_mwh", "forced_outage_rate", "planned_outage_rate"),
@@ -37,6 +39,15 @@ def near(name: str, known: Iterable[str]) -> str:
     """A remedy that names the closest known name."""
     found = difflib.get_close_matches(name, [k for k in known if k], 1, 0.5)
     return f'Closest: "{found[0]}".' if found else ""
+
+
+def near_or_all(name: str, known: Iterable[str]) -> str:
+    """The closest known name; if none is close, all of them where they are few."""
+    names = sorted({k for k in known if k})
+    if not names:
+        return "It has no rows."
+    listed = f"There {'is' if len(names) == 1 else 'are'} {', '.join(names)}."
+    return near(name, names) or (listed if len(names) <= FEW else "")
 
 
 def _rows(inputs: Inputs, table: str) -> Iterator[tuple[int, Row]]:
@@ -95,8 +106,8 @@ def references_exist(inputs: Inputs, problems: Problems) -> None:
                 value = row[column.name]
                 if value and value not in known and not (column.wildcard and value == "*"):
                     problems.add("unknown-reference", table.name, row=number, column=column.name,
-                                 found=value, expected=f"a {name} of the table {other}",
-                                 remedy=near(value, known))  # fmt: skip
+                                 found=value, expected=f"{'an' if name[0] in 'aeio' else 'a'} {name} of the table {other}",
+                                 remedy=near_or_all(value, known))  # fmt: skip
 
 
 def profiles_exist(inputs: Inputs, problems: Problems) -> None:
@@ -202,17 +213,22 @@ def technologies_make_sense(inputs: Inputs, problems: Problems) -> None:
             problems.add("no-refusal-probability", "technologies", row=number,
                          column="refusal_probability", expected="a probability for order_at_risk",
                          remedy="Without it an order at risk would cost nothing.")  # fmt: skip
-        for step in ("procurement", "construction", "commissioning"):
-            _ordered(row, f"{step}_months", "technologies", number, problems)
-    for number, row in _rows(inputs, "permits"):
-        _ordered(row, "months", "permits", number, problems)
 
 
-def _ordered(row: Row, name: str, table: str, number: int, problems: Problems) -> None:
-    low, likely, high = row[f"{name}_low"], row[name], row[f"{name}_high"]
-    if low > likely or likely > high:
-        problems.add("months-order", table, row=number, column=name,
-                     found=f"{low:g} / {likely:g} / {high:g}", expected="low <= likely <= high")  # fmt: skip
+def months_are_in_order(inputs: Inputs, problems: Problems) -> None:
+    """Low, likely and high months of every step; blank ones are in order."""
+    for table in TABLES:
+        names = set(table.column_names)
+        steps = [n for n in table.column_names if {f"{n}_low", f"{n}_high"} <= names]
+        for number, row in _rows(inputs, table.name) if steps else ():
+            for name in steps:
+                low, likely, high = row[f"{name}_low"], row[name], row[f"{name}_high"]
+                if low > likely or likely > high or low > high:
+                    shown = " / ".join("blank" if np.isnan(m) else f"{m:g}"
+                                       for m in (low, likely, high))  # fmt: skip
+                    problems.add("months-order", table.name, row=number, column=name, found=shown,
+                                 expected="low <= likely <= high",
+                                 remedy="Mend one of them; a blank low or high is allowed.")  # fmt: skip
 
 
 def site_technologies_are_complete(inputs: Inputs, problems: Problems) -> None:
@@ -242,6 +258,18 @@ def site_technologies_are_complete(inputs: Inputs, problems: Problems) -> None:
                              remedy="Add a row to fuels.")  # fmt: skip
 
 
+def sites_can_have_power(inputs: Inputs, problems: Problems) -> None:
+    """Grid service or a technology at every site: else nothing can run there."""
+    powered = set(inputs.tables["interconnections"]["site"])
+    allowed = inputs.tables["site_technologies"]
+    powered |= set(allowed[allowed["max_mw"] > 0]["site"])
+    for number, row in _rows(inputs, "sites"):
+        if "*" not in powered and row["site"] not in powered and row["max_it_mw"] > 0:
+            problems.add("no-power", "sites", row=number, column="site", found=row["site"],
+                         expected="an offer in interconnections or a row in site_technologies",
+                         remedy="Nothing can run there.", is_warning=True)  # fmt: skip
+
+
 def permits_exist(inputs: Inputs, problems: Problems) -> None:
     """A permit kind that no jurisdiction knows is a slip; one that some lack is a warning."""
     permits = inputs.tables["permits"]
@@ -254,9 +282,12 @@ def permits_exist(inputs: Inputs, problems: Problems) -> None:
                 continue
             missing = sorted(p for p in places if (p, kind) not in known)
             if len(missing) == len(places):
+                elsewhere = sorted({p for p, k in known if k == kind})
                 problems.add("unknown-permit", table, row=number, column="permit_kind", found=kind,
-                             expected="a permit_kind of the table permits",
-                             remedy=near(kind, permits["permit_kind"]))  # fmt: skip
+                             expected=f"rows of permits with this kind for {', '.join(missing)}"
+                             if elsewhere else "a permit_kind of the table permits",
+                             remedy=f"It is there for {', '.join(elsewhere)} only; no site is there."
+                             if elsewhere else near(kind, permits["permit_kind"]))  # fmt: skip
             elif missing:
                 problems.add("permit-missing-somewhere", table, row=number, column="permit_kind",
                              found=kind, expected=f"rows for {', '.join(missing)} too",
@@ -385,11 +416,14 @@ CHECKS: tuple[Check, ...] = (
     unserved_price_is_high_enough,
     markets_agree,
     technologies_make_sense,
+    months_are_in_order,
     site_technologies_are_complete,
+    sites_can_have_power,
     permits_exist,
     staircases_never_fall,
     component_users_exist,
     policies_are_clear,
     demand_is_covered,
+    commitments_make_sense,
     values_are_plausible,
 )

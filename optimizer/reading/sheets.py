@@ -39,7 +39,10 @@ STEPS = (
     "fill in the column in it.",
     "A cell in red is required and still blank. Drop-downs offer the rows of other sheets.",
     "Remarks go into a column named note, or into sheets whose names begin with _.",
-    "Hourly series (weather, prices, load) stand in the folder profiles beside this file.",
+    "A site is named in site_technologies, interconnections and interconnection_steps too, its "
+    "jurisdiction in permits, its market in tariffs, its hub in fuels: replace these together.",
+    "Hourly series (weather, prices, load) stand in the folder profiles beside this file: CSV or "
+    "Parquet, one column a series with its name on top, 8,760 rows (29 February left out).",
     "Then: optimizer check FILE.xlsx --mark marked.xlsx, and optimizer run FILE.xlsx.",
 )
 Row = Mapping[str, Any]

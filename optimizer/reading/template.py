@@ -25,7 +25,10 @@ FOLDER_STEPS = (
     "Line 2 of a file holds the units: write another one there (kW, acres, ¢/kWh, Btu/kWh, %) and "
     "fill in the column in it.",
     "Remarks go into a column named note.",
-    "Hourly series (weather, prices, load) stand in the folder profiles.",
+    "A site is named in site_technologies, interconnections and interconnection_steps too, its "
+    "jurisdiction in permits, its market in tariffs, its hub in fuels: replace these together.",
+    "Hourly series (weather, prices, load) stand in the folder profiles: CSV or Parquet, one column "
+    "a series with its name on top, 8,760 rows (29 February left out).",
     "Then: optimizer check DIR --mark marked.xlsx, and optimizer run DIR.",
 )
 

@@ -109,7 +109,7 @@ def sample_dates(
     builds = network(inputs, tables)
     chosen = int(inputs.setting("seed")) if seed is None else seed
     sampled = _finish(builds, draws, chosen)
-    load = _Load(inputs, tables, sampled, draws)
+    load = Load(inputs, tables, sampled, draws)
     load.blame(sampled)
     rows = [*load.milestones(), *(row for s in sampled for row in _rows(s, load))]
     return Dates(pd.DataFrame(rows, columns=list(COLUMNS)), load.headline(builds))
@@ -152,7 +152,7 @@ def _finish(builds: list[Build], draws: int, seed: int) -> list[Sampled]:
     return found
 
 
-class _Load:
+class Load:
     """Load that runs in each month of each draw, and when it first and fully does."""
 
     def __init__(
@@ -363,7 +363,7 @@ def _row(site: str, kind: str, step: str, planned: Any, spread: list[Any]) -> di
             **dict(zip(("p10_date", "p50_date", "p90_date"), spread, strict=True))}  # fmt: skip
 
 
-def _rows(s: Sampled, load: _Load) -> list[dict[str, Any]]:
+def _rows(s: Sampled, load: Load) -> list[dict[str, Any]]:
     """One row for each step that takes time, and one for the day the build is ready."""
     build, rows = s.build, []
     own = {"item": build.item, "variant": build.variant, "period": build.period}

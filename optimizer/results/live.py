@@ -195,7 +195,7 @@ class LiveMoney:
                 price = self._of("campus_blocks", row, source, "capex_usd_per_mw", "Hall")
                 share = self._of("campus_blocks", row, source, "order_share", "Paid at order")
                 steps = ("procurement", "construction", "commissioning")
-                months = int(sum(source[f"{s}_months"] for s in steps))
+                months = sum(self._chosen(source, s) for s in steps)
                 monthly, times, weight = self._annuity(
                     self.rate, period, float(source["life_years"])
                 )
@@ -263,15 +263,15 @@ class LiveMoney:
 
     def _lead(self, site: str, name: str, tech: pd.Series, local: pd.Series) -> tuple[int, int]:
         """Months from order to online, and of procurement."""
+        procured = self._chosen(tech, "procurement")
+        built = self._chosen(tech, "construction") + int(local["months_added"])
+        return procured + built + self._chosen(tech, "commissioning"), procured
+
+    def _chosen(self, row: pd.Series, step: str) -> int:
+        """Months of a step by the setting ``lead_times``."""
         which = str(self.inputs.setting("lead_times"))
-
-        def months(step: str) -> int:
-            stated = tech[f"{step}_months" if which == "likely" else f"{step}_months_{which}"]
-            return int(tech[f"{step}_months"] if np.isnan(stated) else stated)
-
-        procured = months("procurement")
-        built = months("construction") + int(local["months_added"])
-        return procured + built + months("commissioning"), procured
+        stated = row[f"{step}_months" if which == "likely" else f"{step}_months_{which}"]
+        return int(row[f"{step}_months"] if np.isnan(stated) else stated)
 
     def _grid(self) -> Iterator[Line]:
         for (site, offer), rows in self.tables["interconnection"].groupby(

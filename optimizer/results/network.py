@@ -9,17 +9,14 @@ from typing import Any
 import pandas as pd
 
 from optimizer.reading.inputs import Inputs
+from optimizer.tables import BY_NAME
 
 CHAIN = ("permit", "procurement", "construction", "commissioning")
-ASSUMED = {
-    "queue": (0.8, 1.6),
-    "upgrade": (0.8, 1.6),
-    "procurement": (0.9, 1.3),
-    "construction": (0.9, 1.3),
-    "commissioning": (0.9, 1.3),
+TABLE_OF = {
+    "technology": "technologies",
+    "campus_block": "campus_blocks",
+    "interconnection": "interconnections",
 }
-"""Low and high as multiples of the likely months, where the input tables have no such columns
-(interconnections and halls). An assumption of this tool, stamped as such wherever it is used."""
 BUILD = ["site", "kind", "item", "variant", "period"]
 
 
@@ -31,7 +28,8 @@ class Step:
     ----------
     start, end : planned months from the plan's start
     low, likely, high : how long it may last [months]
-    basis : ``input`` (a range is stated), ``assumed`` (by this tool), ``fixed`` (no range)
+    basis : ``input`` (a range is stated), ``assumed`` (low or high is by this tool), ``fixed``
+        (no range)
     factor : steps of the same factor share a draw
     """
 
@@ -129,7 +127,7 @@ class _Reader:
         """The input row of what is built."""
         if kind == "technology":
             return self.technologies.loc[item]
-        table = self.input["interconnections" if kind == "interconnection" else "campus_blocks"]
+        table = self.input[TABLE_OF[kind]]
         rows = table[table["offer" if kind == "interconnection" else "block"] == item]
         own = rows[rows["site"] == site]
         return (own if len(own) else rows[rows["site"] == "*"]).iloc[0]
@@ -151,13 +149,10 @@ class _Reader:
         for name, factor in factors.items():
             if f"{name}_months" not in source:
                 found[name] = (0.0, 0.0, 0.0, "fixed", factor)
-            elif kind == "technology":
-                extra = self._added(site, item) if name == "construction" else 0.0
-                found[name] = (*_stated(source, f"{name}_months", extra), factor)
-            else:
-                months, (low, high) = float(source[f"{name}_months"]), ASSUMED[name]
-                basis = "assumed" if months else "fixed"
-                found[name] = (low * months, months, high * months, basis, factor)
+                continue
+            added = kind == "technology" and name == "construction"
+            extra = self._added(site, item) if added else 0.0
+            found[name] = (*_range(TABLE_OF[kind], source, f"{name}_months", extra), factor)
         return found
 
     def _added(self, site: str, technology: str) -> float:
@@ -186,7 +181,7 @@ class _Reader:
                      & (table["variant"] == variant)]  # fmt: skip
         if not kind or rows.empty:
             return (0.0, 0.0, 0.0, "fixed", factor)
-        return (*_stated(rows.iloc[0], "months", 0.0), factor)
+        return (*_range("permits", rows.iloc[0], "months"), factor)
 
     def _gives(
         self, site: str, kind: str, item: str, variant: str, period: str
@@ -209,16 +204,25 @@ class _Reader:
         return {"firm": [(month, mw * share)]}
 
 
-def _stated(row: pd.Series, name: str, extra: float) -> tuple[float, float, float, str]:
-    """Low, likely and high as the input states them; a blank one is as likely."""
+def _range(
+    table: str, row: pd.Series, name: str, extra: float = 0.0
+) -> tuple[float, float, float, str]:
+    """Low, likely and high months, and the basis of the range.
 
-    def months(column: str) -> float:
-        value: Any = row.get(column)
-        return float(row[name] if value is None or pd.isna(value) else value) + extra
-
-    likely = float(row[name]) + extra
-    low, high = min(months(f"{name}_low"), likely), max(months(f"{name}_high"), likely)
-    return low, likely, high, "input" if high > low else "fixed"
+    A blank low or high is what its column declares: a multiple of the likely months, which is an
+    assumption of this tool and stamped as such, or as likely.
+    """
+    likely, was_assumed, ends = float(row[name]), False, []
+    for end in ("low", "high"):
+        column = BY_NAME[table].column(f"{name}_{end}")
+        value: Any = row.get(column.name)
+        if value is None or pd.isna(value):
+            value = likely * (column.assumed or 1.0)
+            was_assumed = was_assumed or value != likely
+        ends.append(float(value) + extra)
+    low, high = ends
+    basis = "fixed" if high <= low else "assumed" if was_assumed else "input"
+    return low, likely + extra, high, basis
 
 
 def _sizes(tables: dict[str, pd.DataFrame]) -> dict[tuple[str, str, str, str, str], float]:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from optimizer.results.dates import Dates, sample_dates
+from optimizer.results.dates import NEARLY, Dates, sample_dates
 from optimizer.results.plan import Plan
 from optimizer.results.verify import Verification
 
@@ -88,11 +88,14 @@ def _dates(plan: Plan) -> dict[str, Any]:
     placed = backlog[backlog["placed_mw"] > 1e-6]["period"].unique()
     starts = periods["start"]
     missing = backlog.groupby("period")["backlog_mw"].sum().reindex(periods.index).fillna(0.0)
+    wanted = backlog.groupby("period")["demand_mw"].sum().reindex(periods.index).fillna(0.0)
+    # Nothing waits before anything is wanted: full power is not before the largest demand.
+    largest = starts[wanted >= NEARLY * wanted.max()].iloc[0]
     full = None
     for name in reversed(periods.index):
         if missing[name] > 1e-6:
             break
-        full = starts[name]
+        full = max(starts[name], largest)
     months = periods["months"]
     return {
         "delay_mw_months": float((missing * months).sum()),

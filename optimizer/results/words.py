@@ -6,6 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+LEAST_MW = 0.5
+"""Less than this is not named: it would read as 0 MW."""
+
 
 def money(usd: float) -> str:
     """Three significant digits, in million or billion dollars."""
@@ -22,42 +25,85 @@ def month(date: str | None) -> str:
     return "never" if not date else f"{pd.Timestamp(date):%b %Y}"
 
 
-def decision(summary: dict[str, Any], tables: dict[str, pd.DataFrame]) -> list[str]:
-    """Which sites, which power first, what binds, what delay costs."""
-    sites, capacity = tables["sites"], tables["capacity"]
+def screen(summary: dict[str, Any], tables: dict[str, pd.DataFrame]) -> list[tuple[str, str]]:
+    """The plan on one screen: at most nine lines as (heading, text); the tenth is the folder's."""
+    sites = tables["sites"]
     opened = sites[sites["opened"].astype(bool)].sort_values("open_date")
-    lines = []
     if opened.empty:
-        return ["No site is opened: waiting is cheaper than every plan."]
-    names = ", ".join(f"{r.site} ({month(str(r.open_date))})" for r in opened.itertuples())
-    lines.append(f"Open {len(opened)} of {len(sites)} sites: {names}.")
-    first = _first_power(summary, capacity, tables["interconnection"], tables["placement"])
-    full = summary["full_power_date"]
-    lines.append(
-        f"First compute in {month(summary['first_power_date'])}{first}; "
-        + (f"all demand is met from {month(full)}." if full else "demand is never met in full.")
-    )
-    lines += sampled_dates(summary)
-    costs = summary["costs"]
-    delay = costs.get("delay", 0.0)
-    lines.append(
-        f"Total cost {money(summary['total_cost'])}, of which delay {money(delay)} for "
-        f"{summary['delay_mw_months']:,.0f} MW-months."
-    )
-    gap = summary["gap"]
-    lines.append(
-        f"Proven gap {gap:.2%} ({money(summary['gap_usd'])}): no plan costs less than "
-        f"{money(summary['bound'])}."
-    )
-    bound = [f"{b['limit']} ({b['scope']})" for b in summary["binding"] if b["limit"] != "campus"]
-    if bound:
-        more = f" and {len(bound) - 6} more" if len(bound) > 6 else ""
-        lines.append(f"What binds: {', '.join(bound[:6])}{more}.")
+        return [("Sites", "none is opened: waiting is cheaper than every plan"),
+                *_money_lines(summary), *_proof(summary)]  # fmt: skip
+    names = [f"{r.site} ({month(str(r.open_date))})" for r in opened.itertuples()]
+    first = _first_power(summary, tables["capacity"], tables["interconnection"],
+                         tables["placement"])  # fmt: skip
+    last = _power(tables["capacity"], tables["interconnection"], _last_period(tables))
+    return [
+        ("Sites", f"{len(opened)} of {len(sites)}: {_some(names, 8)}"),
+        ("First compute", f"{month(summary['first_power_date'])}{first}"
+                          f"{_sampled(summary, 'first_power')}"),
+        ("Full power", f"{_full_power(summary, tables['backlog'])}"
+                       f"{_sampled(summary, 'full_power')}"),
+        ("In the end", _some(last, 8) or "no power"),
+        *_money_lines(summary),
+        ("What binds", _some(_binding(summary), 6) or "nothing beside the halls"),
+        *_proof(summary),
+    ]  # fmt: skip
+
+
+def _money_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """Cost by its largest categories, and delay."""
+    costs = sorted(summary["costs"].items(), key=lambda c: -abs(c[1]))
+    parts = [f"{name.replace('_', ' ')} {money(usd)}" for name, usd in costs if round(usd)]
+    delay = f"{summary['delay_mw_months']:,.0f} MW-months"
+    if summary.get("first_power_p50"):
+        delay += (f"; P50 {summary['delay_mw_months_p50']:,.0f}, "
+                  f"P90 {summary['delay_mw_months_p90']:,.0f}")  # fmt: skip
+    return [("Cost", f"{money(summary['total_cost'])}: {_some(parts, 4)}"), ("Delay", delay)]
+
+
+def _proof(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """How near the plan is to the best there can be, and whether it was checked."""
     check = summary.get("verification") or {}
+    said = [("Proven", f"within {summary['gap']:.2%} ({money(summary['gap_usd'])}) of the best "
+                       f"there can be, {money(summary['bound'])}")]  # fmt: skip
     if check:
         state = "passed" if check["passed"] else "FAILED"
-        lines.append(f"Independent check {state}: largest violation {check['max_violation']:.1e}.")
-    return lines
+        said.append(("Check", f"{state}, largest violation {check['max_violation']:.1e}"))
+    return said
+
+
+def _some(parts: list[str], most: int) -> str:
+    """The first of a list, and how many more there are."""
+    more = f" and {len(parts) - most} more" if len(parts) > most else ""
+    return ", ".join(parts[:most]) + more
+
+
+def _sampled(summary: dict[str, Any], name: str) -> str:
+    if not summary.get(f"{name}_p50"):
+        return ""
+    late = month(summary.get(f"{name}_p90"))
+    return f"; P50 {month(summary[f'{name}_p50'])}, P90 {late}"
+
+
+def _last_period(tables: dict[str, pd.DataFrame]) -> str:
+    return str(tables["backlog"]["period"].iloc[-1]) if len(tables["backlog"]) else ""
+
+
+def _full_power(summary: dict[str, Any], backlog: pd.DataFrame) -> str:
+    """From when all demand runs; else what still waits in the last period."""
+    if summary["full_power_date"]:
+        return month(summary["full_power_date"])
+    last = backlog[backlog["period"] == backlog["period"].iloc[-1]]
+    waits, wanted = float(last["backlog_mw"].sum()), float(last["demand_mw"].sum())
+    return f"{waits:,.3g} of {wanted:,.0f} MW still wait in the last period"
+
+
+def _binding(summary: dict[str, Any]) -> list[str]:
+    """Limits that bind, each with its scopes: ``component slots (transformer, engine)``."""
+    scopes: dict[str, list[str]] = {}
+    for found in summary["binding"]:
+        if found["limit"] != "campus":
+            scopes.setdefault(found["limit"], []).append(found["scope"])
+    return [f"{limit} ({_some(where, 4)})" for limit, where in scopes.items()]
 
 
 def sampled_dates(summary: dict[str, Any]) -> list[str]:
@@ -81,13 +127,20 @@ def _first_power(
     wanted = summary["first_period"]
     if not wanted or placement.empty:
         return ""
-    rows = capacity[(capacity["period"] == wanted) & (capacity["standing_mw"] > 0)]
+    parts = _power(capacity, grid, wanted)
+    return f" on {', '.join(parts)}" if parts else ""
+
+
+def _power(capacity: pd.DataFrame, grid: pd.DataFrame, period: str) -> list[str]:
+    """MW that stand in a period by technology, and grid service."""
+    rows = capacity[(capacity["period"] == period) & (capacity["standing_mw"] > 0)]
     parts = [
         f"{mw:,.0f} MW {name}"
         for name, mw in rows.groupby("technology")["standing_mw"].sum().items()
+        if mw >= LEAST_MW
     ]
-    taken = grid[grid["period"] == wanted]
+    taken = grid[grid["period"] == period]
     mw = float(taken["firm_mw"].sum() + taken["flexible_mw"].sum())
-    if mw > 0:
+    if mw >= LEAST_MW:
         parts.append(f"{mw:,.0f} MW grid")
-    return f" on {', '.join(parts)}" if parts else ""
+    return parts

@@ -40,6 +40,9 @@ TABLE_MEANINGS = {
     "costs": "The objective, entry by entry, discounted",
     "payments": "Outlays by month, not discounted (tables/cashflow.csv)",
     "limits": "What is used of each limit",
+    "readiness": "What the plan needs signed, and what of it exists",
+    "decisions": "Until when each decision must be taken, and what a slip by one period loses",
+    "exposure": "Money committed, at risk, and the cost to cancel at the end of each month",
 }
 MEANINGS = {
     "site": ("Name of the site", ""), "period": ("Planning period", ""),
@@ -88,6 +91,31 @@ MEANINGS = {
     "critical_first_share": ("Share of draws in which late first power waits for it", "1"),
     "critical_full_share": ("Share of draws in which late full power waits for it", "1"),
     "binding": ("Whether all of it is used", "TRUE or FALSE"),
+    "needed": ("What the plan needs of it", "see unit"),
+    "held": ("Granted or signed", "see unit"), "filed": ("Applied for", "see unit"),
+    "missing": ("Needed and not held", "see unit"),
+    "status": ("How far it is", ""),
+    "needed_by": ("Until when it must be signed, filed or in force", "date"),
+    "expires": ("First month in which one of the commitments holds no more", "date"),
+    "paid_usd": ("Paid until then for what is in the making; readiness: before the plan", "USD"),
+    "cancel_usd": ("What is lost if all in the making is cancelled", "USD"),
+    "commitments": ("Rows of the input table commitments", ""),
+    "decision": ("What is to be done", ""),
+    "sign_by": ("Latest date that moves no online date, at the planned months", "date"),
+    "safe_by": ("The same if this and all later steps take their high months", "date"),
+    "online_date": ("First build that waits for it is online", "date"),
+    "due_soon": ("To be signed within 90 days of the plan's start", "TRUE or FALSE"),
+    "value_usd": ("Price of what is ordered, not discounted", "USD"),
+    "due_usd": ("Of it paid in the month of signing", "USD"),
+    "slip_months": ("Slip that is followed: the length of the period", "months"),
+    "first_power_late_months": ("First power is later by, after the slip", "months"),
+    "full_power_late_months": ("Full power is later by, after the slip", "months"),
+    "lost_mw_months": ("IT load that waits because of the slip", "MW-months"),
+    "lost_usd": ("That load at the price of delay, not discounted", "USD"),
+    "committed_usd": ("Price of all that is signed and not yet in service", "USD"),
+    "recoverable_usd": ("Of what is paid: comes back when cancelled", "USD"),
+    "at_risk_usd": ("Of what is paid: lost if the permits not yet granted are refused", "USD"),
+    "in_service_usd": ("Paid until then for what is in service", "USD"),
 }  # fmt: skip
 FORMATS = {
     "text": "@", "money": "#,##0;[Red]-#,##0", "power": "#,##0.0", "count": "#,##0",
@@ -165,7 +193,7 @@ def _kind(name: str, column: pd.Series) -> str:
     if (
         pd.api.types.is_datetime64_any_dtype(column)
         or name.endswith("date")
-        or name in ("start", "end")
+        or name in ("start", "end", "sign_by", "safe_by", "needed_by", "expires")
     ):
         return "date"
     if not pd.api.types.is_numeric_dtype(column):

@@ -21,6 +21,7 @@ from optimizer.results import manifest as manifests
 from optimizer.results.dates import sample_dates
 from optimizer.results.geo import write_sites_geojson
 from optimizer.results.plan import Plan
+from optimizer.results.readiness import readiness_tables
 from optimizer.results.report.html import write_report
 from optimizer.results.workbook import write_plan_workbook
 
@@ -112,6 +113,10 @@ def _fill(
     tables = dict(plan.tables)
     if "dates" not in tables:
         tables["dates"] = sample_dates(plan.inputs, tables).table
+    try:
+        tables |= readiness_tables(plan.inputs, tables)
+    except Exception as found:
+        bug = found
     for name, table in tables.items():
         table.to_csv(folder / "tables" / f"{name}.csv", index=False, date_format="%Y-%m-%d")
     plan.dispatch.to_parquet(folder / "dispatch.parquet", index=False, compression="zstd")
@@ -196,7 +201,8 @@ def load_result(folder: Path) -> StoredResult:
 TEXT_COLUMNS = (
     "site", "market", "jurisdiction", "open_period", "block", "variant", "period", "technology",
     "offer", "permit_kind", "workload", "region", "kind", "item", "unit", "step", "metric",
-    "category", "limit", "scope", "period_or_year", "factor", "basis",
+    "category", "limit", "scope", "period_or_year", "factor", "basis", "decision", "status",
+    "commitments",
 )  # fmt: skip
 DATE_COLUMNS = (
     "date",
@@ -207,6 +213,11 @@ DATE_COLUMNS = (
     "p10_date",
     "p50_date",
     "p90_date",
+    "sign_by",
+    "safe_by",
+    "online_date",
+    "needed_by",
+    "expires",
 )
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from optimizer.errors import NoPlanError, StoppedError
+from optimizer.errors import OptimizerError, StoppedError
 from optimizer.model.build import Planning, build
 from optimizer.preparing.case import Case
 from optimizer.results.plan import Plan
@@ -135,6 +135,13 @@ class Engine:
         if np.isfinite(bound):
             self.bound = max(self.bound, bound)
 
+    def no_plan(self) -> OptimizerError:
+        """Why there is no plan, told within the time that is left."""
+        return explain.no_plan(
+            self.planning, self.arrays, self.known.pool, seconds=self.left,
+            threads=self.options.threads,
+        )  # fmt: skip
+
     # -- steps --------------------------------------------------------------------------
 
     def relax(self, rounds: int) -> Relaxed:
@@ -149,7 +156,7 @@ class Engine:
             on_round=self._relax_round,
         )  # fmt: skip
         if done is None:
-            raise NoPlanError(explain.clash(self.planning, self.arrays))
+            raise self.no_plan()
         self.raise_bound(done.bound)
         self.relaxed = done
         self.keep = np.union1d(self.keep, self.master.thin([done.x, done.center], done))
@@ -187,7 +194,7 @@ class Engine:
             )  # fmt: skip
             self.raise_bound(found.bound)
             if found.infeasible:
-                raise NoPlanError(explain.clash(self.planning, self.arrays))
+                raise self.no_plan()
             plan = found.x if found.x is not None else plan
             if plan is None or self.gap_now() <= self.gap or self.stopping():
                 break
@@ -408,11 +415,8 @@ def solve_case(
         reason = engine.search()
         engine.polish()
         if engine.best is None:
-            if engine.seconds < 0.9 * engine.limit:
-                raise NoPlanError(
-                    "No plan was found that powers what the deadlines (max_backlog_mw in demand) "
-                    "ask for: what may be built and bought in time cannot serve it in every hour."
-                )
+            if engine.seconds < 0.9 * engine.limit and reason != "interrupted":
+                raise engine.no_plan()
             raise StoppedError(
                 f"No plan was found within {engine.seconds:.0f} s. Give it more time "
                 "(--time-limit) or ask for a wider gap (--gap)."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from optimizer.errors import NoPlanError, StoppedError
+from optimizer.errors import StoppedError
 from optimizer.model.monolith import build_monolith
 from optimizer.preparing.case import Case
 from optimizer.results.plan import Plan
@@ -37,7 +37,8 @@ def solve(
     model.changeObjectiveOffset(arrays.constant)
     found = run_mip(model, arrays.integer, 0.9 * limit - (time.monotonic() - begin))
     if found.infeasible:
-        raise NoPlanError(explain.clash(planning, arrays))
+        left = limit - (time.monotonic() - begin)
+        raise explain.no_plan(planning, arrays, seconds=left, threads=options.threads)
     if found.x is None:
         raise StoppedError("The monolith found no plan in its time; try --engine decomposition.")
     report = SolveReport(engine="monolith", bound=found.bound * 1e3)

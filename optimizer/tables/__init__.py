@@ -1,6 +1,6 @@
 """Input tables: every column declared once."""
 
-from optimizer.tables import demand, grid, limits, settings, sites, technologies
+from optimizer.tables import commitments, demand, grid, limits, settings, sites, technologies
 from optimizer.tables.column import Column, Table
 
 SETTINGS_KEYS = settings.KEYS
@@ -28,6 +28,7 @@ TABLES: tuple[Table, ...] = (
     limits.COMPONENT_USE,
     limits.POLICIES,
     demand.PLACEMENT,
+    commitments.COMMITMENTS,
 )
 """All tables in the order in which one fills them in."""
 

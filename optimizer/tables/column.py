@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["text", "number", "integer", "flag", "date", "any"]
+BUILDING, WAITING = (0.9, 1.3), (0.8, 1.6)
+"""Assumed low and high, over the likely months: what one builds oneself (halls, substations), and
+the utility's queue and upgrades. An assumption of this tool, stamped wherever it is used."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class Column:
     profile : the text names an hourly series in ``profiles/``
     from_catalog : the text names an entry of the catalog of technologies
     usual : what is plausible, in the column's unit; outside of it is a warning
+    assumed : what a blank low or high is taken as where dates are sampled, over the likely value
     example : a value for the notes
     """
 
@@ -46,6 +50,7 @@ class Column:
     profile: bool = False
     from_catalog: bool = False
     usual: tuple[float, float] | None = None
+    assumed: float | None = None
     example: str = ""
 
 
@@ -77,6 +82,28 @@ class Table:
 def text(name: str, meaning: str, **options: object) -> Column:
     """A text column."""
     return Column(name, meaning, kind="text", **options)  # type: ignore[arg-type]
+
+
+def months_range(
+    name: str, meaning: str, *, assumed: tuple[float, float] | None = None, **likely: object
+) -> tuple[Column, ...]:
+    """Likely, low and high months of a step; the setting lead_times says which the plan uses.
+
+    Parameters
+    ----------
+    name : of the likely months, such as ``queue_months``; the others end in ``_low``, ``_high``
+    assumed : multiples of the likely months that sampled dates take for a blank low and high;
+        None: as likely
+    likely : further options of the likely column
+    """
+    whole: dict[str, object] = {"unit": "months", "kind": "integer", "minimum": 0}
+    columns = [Column(name, f"{meaning}, likely", **whole, **likely)]  # type: ignore[arg-type]
+    for end, factor in zip(("low", "high"), assumed or (None, None), strict=True):
+        blank = f"as likely; sampled dates assume {factor:g} x likely" if factor else "as likely"
+        columns.append(
+            Column(f"{name}_{end}", f"{meaning}, {end}; blank: {blank}", assumed=factor, **whole)  # type: ignore[arg-type]
+        )
+    return tuple(columns)
 
 
 def source() -> Column:

@@ -1,6 +1,6 @@
 """`interconnections`, `interconnection_steps`, `tariffs`: what the grid offers."""
 
-from optimizer.tables.column import Column, Table, source, text
+from optimizer.tables.column import BUILDING, WAITING, Column, Table, months_range, source, text
 
 INTERCONNECTIONS = Table(
     "interconnections",
@@ -9,38 +9,18 @@ INTERCONNECTIONS = Table(
     (
         text("site", "Site", required=True, references="sites.site"),
         text("offer", "Name of the offer", required=True),
-        Column(
-            "queue_months",
-            "Months from the plan's start to a result",
-            unit="months",
-            kind="integer",
-            default=0,
-            minimum=0,
+        *months_range(
+            "queue_months", "Months from the plan's start to a result", assumed=WAITING, default=0
         ),
-        Column(
-            "upgrade_months",
-            "Months of grid upgrades after it",
-            unit="months",
-            kind="integer",
-            default=0,
-            minimum=0,
+        *months_range(
+            "upgrade_months", "Months of grid upgrades after it", assumed=WAITING, default=0
         ),
         text("permit_kind", "Permit that the substation needs; blank: none"),
-        Column(
-            "procurement_months",
-            "Substation: order to delivery",
-            unit="months",
-            kind="integer",
-            default=0,
-            minimum=0,
+        *months_range(
+            "procurement_months", "Substation: order to delivery", assumed=BUILDING, default=0
         ),
-        Column(
-            "construction_months",
-            "Substation: construction",
-            unit="months",
-            kind="integer",
-            default=0,
-            minimum=0,
+        *months_range(
+            "construction_months", "Substation: construction", assumed=BUILDING, default=0
         ),
         Column(
             "upgrade_cost_usd",

@@ -1,6 +1,6 @@
 """`permits`, `components`, `supply`, `component_use`, `policies`: what limits the plan."""
 
-from optimizer.tables.column import Column, Table, source, text
+from optimizer.tables.column import Column, Table, months_range, source, text
 
 PERMITS = Table(
     "permits",
@@ -10,16 +10,7 @@ PERMITS = Table(
         text("jurisdiction", "Whose permit", required=True),
         text("permit_kind", "Kind, as named by technologies, blocks and offers", required=True),
         text("variant", "Such as standard, expedited, major", required=True, default="standard"),
-        Column(
-            "months",
-            "Months from application to grant, likely",
-            unit="months",
-            kind="integer",
-            required=True,
-            minimum=0,
-        ),
-        Column("months_low", "Low; blank: as likely", unit="months", kind="integer", minimum=0),
-        Column("months_high", "High; blank: as likely", unit="months", kind="integer", minimum=0),
+        *months_range("months", "Months from application to grant", required=True),
         Column(
             "cost_usd",
             "Cost, once for each site, kind and variant",

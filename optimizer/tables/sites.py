@@ -1,6 +1,6 @@
 """`sites`, `campus_blocks`: where one can build, and the halls that hold the IT load."""
 
-from optimizer.tables.column import Column, Table, source, text
+from optimizer.tables.column import BUILDING, Column, Table, months_range, source, text
 
 SITES = Table(
     "sites",
@@ -130,29 +130,14 @@ CAMPUS_BLOCKS = Table(
             minimum=0,
             maximum=1,
         ),
-        Column(
-            "procurement_months",
-            "Months from order to delivery",
-            unit="months",
-            kind="integer",
-            default=0,
-            minimum=0,
+        *months_range(
+            "procurement_months", "Months from order to delivery", assumed=BUILDING, default=0
         ),
-        Column(
-            "construction_months",
-            "Months of construction",
-            unit="months",
-            kind="integer",
-            default=12,
-            minimum=0,
+        *months_range(
+            "construction_months", "Months of construction", assumed=BUILDING, default=12
         ),
-        Column(
-            "commissioning_months",
-            "Months of commissioning",
-            unit="months",
-            kind="integer",
-            default=0,
-            minimum=0,
+        *months_range(
+            "commissioning_months", "Months of commissioning", assumed=BUILDING, default=0
         ),
         Column(
             "max_blocks",

@@ -1,31 +1,6 @@
 """`technologies`, `technology_costs`, `site_technologies`, `fuels`: what power one can build."""
 
-from optimizer.tables.column import Column, Table, source, text
-
-
-def _months(step: str, meaning: str) -> tuple[Column, ...]:
-    """Low, likely and high months of a step; the setting lead_times says which the plan uses."""
-    likely = f"{step}_months"
-    return (
-        Column(
-            likely, f"{meaning}, likely", unit="months", kind="integer", required=True, minimum=0
-        ),
-        Column(
-            f"{likely}_low",
-            f"{meaning}, low; blank: as likely",
-            unit="months",
-            kind="integer",
-            minimum=0,
-        ),
-        Column(
-            f"{likely}_high",
-            f"{meaning}, high; blank: as likely",
-            unit="months",
-            kind="integer",
-            minimum=0,
-        ),
-    )
-
+from optimizer.tables.column import Column, Table, months_range, source, text
 
 TECHNOLOGIES = Table(
     "technologies",
@@ -166,9 +141,9 @@ TECHNOLOGIES = Table(
             minimum=0,
             maximum=1,
         ),
-        *_months("procurement", "Months from order to delivery"),
-        *_months("construction", "Months of construction"),
-        *_months("commissioning", "Months of commissioning"),
+        *months_range("procurement_months", "Months from order to delivery", required=True),
+        *months_range("construction_months", "Months of construction", required=True),
+        *months_range("commissioning_months", "Months of commissioning", required=True),
         source(),
     ),
     key=("technology",),

@@ -12,7 +12,7 @@ from optimizer.errors import NoPlanError
 from optimizer.results.plan import Plan
 from optimizer.settings import RunOptions
 from optimizer.solving.engine import solve_case
-from tests.support import Rows, base, case
+from tests.support import Rows, add_grid, base, case
 
 MONTHS_3 = [("p0", "2027-01-01", 1), ("p1", "2027-02-01", 1), ("p2", "2027-03-01", 1)]
 
@@ -168,3 +168,21 @@ def test_grid_arrives_after_its_queue() -> None:
     plan = solve(rows)
     assert backlog(plan) == [20, 0]
     assert list(plan.tables["interconnection"]["firm_mw"].round(6)) == [20]
+
+
+@pytest.mark.parametrize(("lead_times", "waits"), [("low", [0, 0, 0]), ("likely", [20, 0, 0]),
+                                                   ("high", [20, 20, 0])])  # fmt: skip
+@pytest.mark.parametrize("table", ["campus_blocks", "interconnections"])
+def test_halls_and_offers_follow_the_setting_lead_times(
+    table: str, lead_times: str, waits: list[float]
+) -> None:
+    # Halls, or the queue of the only power: 0, 1 or 2 months. A blank high is the likely one.
+    rows = base(MONTHS_3)
+    add_grid(rows, 20)
+    rows["settings"].append({"key": "lead_times", "value": lead_times})
+    rows["site_technologies"][0]["max_mw"] = 0
+    step = "construction_months" if table == "campus_blocks" else "queue_months"
+    rows[table][0] |= {step: 1, f"{step}_low": 0, f"{step}_high": 2}
+    assert backlog(solve(rows)) == waits
+    rows[table][0] |= {f"{step}_low": None, f"{step}_high": None}
+    assert backlog(solve(rows)) == [20, 0, 0]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from optimizer.reading.checks import near_or_all
 from tests.reading.books import read_book
 from tests.support import Rows, add_grid, base
 
@@ -25,6 +26,12 @@ def full() -> Rows:
     rows["component_use"] = [{"component": "transformer", "user_kind": "campus_block",
                               "user": "hall", "per_mw": 0.1}]  # fmt: skip
     rows["policies"] = [{"policy": "cap", "kind": "co2_cap", "value": 1e6, "year": 2027}]
+    rows["commitments"] = [
+        {"commitment": "order 1", "site": "site0", "kind": "order", "item": "engine",
+         "quantity": 20, "date": "2026-06-01", "paid_usd": 1e6, "recovered_share": 0.5},
+        {"commitment": "permit 1", "site": "site1", "kind": "permit", "item": "substation",
+         "date": "2026-06-01"},
+    ]  # fmt: skip
     for row in rows["sites"]:
         row["gas_hub"] = "waha"
     return rows
@@ -48,6 +55,10 @@ MISTAKES: list[tuple[Callable[[Rows], None], str, str, str]] = [
      "no-refusal-probability", "technologies", "L2"),
     (put("technologies", 0, construction_months=2, construction_months_low=3),
      "months-order", "technologies", "I2"),
+    (put("campus_blocks", 0, construction_months=6, construction_months_high=5),
+     "months-order", "campus_blocks", "E2"),
+    (put("interconnections", 0, queue_months=6, queue_months_low=7),
+     "months-order", "interconnections", "D2"),
     (put("fuels", 0, hub="katy"), "no-fuel-price", "site_technologies", "B2"),
     (put("site_technologies", 0, site="site9"), "unknown-reference", "site_technologies", "A2"),
     (put("interconnections", 1, permit_kind="substatoin"), "unknown-permit", "interconnections", "C3"),
@@ -55,6 +66,11 @@ MISTAKES: list[tuple[Callable[[Rows], None], str, str, str]] = [
     (put("interconnection_steps", 1, offer="gird"), "no-steps", "interconnections", "B3"),
     (put("component_use", 0, user="hal"), "unknown-reference", "component_use", "C2"),
     (put("policies", 0, year=2031), "year-outside", "policies", "D2"),
+    (put("commitments", 0, item="engin"), "unknown-reference", "commitments", "D2"),
+    (put("commitments", 0, quantity=None), "missing-value", "commitments", "E2"),
+    (put("commitments", 0, paid_usd=0), "ignored-value", "commitments", "H2"),
+    (put("commitments", 1, quantity=1), "ignored-value", "commitments", "E3"),
+    (put("commitments", 1, date="2027-06-01"), "not-yet-taken", "commitments", "F3"),
     (put("settings", 1, key="case_nam"), "unknown-setting", "settings", "A3"),
     (put("settings", 0, value="soon"), "not-a-date", "settings", "B2"),
 ]  # fmt: skip
@@ -63,7 +79,8 @@ MISTAKES: list[tuple[Callable[[Rows], None], str, str, str]] = [
 def test_the_case_without_mistakes(tmp_path: Path) -> None:
     inputs, problems = read_book(tmp_path, rows=full())
     assert inputs is not None
-    assert not len(problems), problems.report()
+    assert [p.code for p in problems] == ["commitments-not-in-the-model"], problems.report()
+    assert not problems.errors
 
 
 @pytest.mark.parametrize(("mistake", "code", "table", "cell"), MISTAKES)
@@ -75,3 +92,32 @@ def test_cell_is_blamed(
     _, problems = read_book(tmp_path, rows=rows)
     assert (code, table, cell) in {(p.code, p.table, p.cell) for p in problems}, problems.report()
     assert all(p.expected for p in problems)
+
+
+def test_a_site_without_any_power_is_a_warning(tmp_path: Path) -> None:
+    rows = full()
+    for name in ("interconnections", "interconnection_steps"):
+        rows[name] = [row for row in rows[name] if row["site"] != "site1"]
+    rows["site_technologies"][0]["site"] = "site0"
+    rows["commitments"] = []
+    inputs, problems = read_book(tmp_path, rows=rows)
+    assert inputs is not None
+    assert [(p.code, p.table, p.cell) for p in problems] == [("no-power", "sites", "A3")]
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [(["abc", "xyz"], 'Closest: "abc".'), (["xyz", "uvw"], "There are uvw, xyz."),
+     (["xyz"], "There is xyz."), ([], "It has no rows."), ([f"n{k}" for k in range(20)], "")],
+)  # fmt: skip
+def test_a_name_that_is_not_there_is_told_what_is(known: list[str], said: str) -> None:
+    assert near_or_all("abd", known) == said
+
+
+def test_a_permit_that_is_there_for_other_places_only_is_told_so(tmp_path: Path) -> None:
+    rows = full()
+    for row in rows["sites"]:
+        row["jurisdiction"] = "OH"
+    _, problems = read_book(tmp_path, rows=rows)
+    found = [p for p in problems if p.code == "unknown-permit"]
+    assert found and all("for OH" in p.expected and "for TX only" in p.remedy for p in found)

@@ -39,7 +39,41 @@ def result_tables() -> dict[str, pd.DataFrame]:
     rows["limits"].append({
         "limit": "component slots", "scope": "transformer", "period_or_year": PERIODS[0],
         "used": 0.0, "limit_value": 0.0, "unit": "slots", "binding": True})  # fmt: skip
-    return {name: pd.DataFrame(found) for name, found in rows.items()}
+    return {name: pd.DataFrame(found) for name, found in rows.items()} | _readiness()
+
+
+def _readiness() -> dict[str, pd.DataFrame]:
+    """A permit due at once, an order a year later, and a contract that the plan does not use."""
+    decision = {"site": "Abilene", "period": PERIODS[2], "status": "open", "online_date": STARTS[2],
+                "safe_by": pd.Timestamp("2026-09-01"), "slip_months": 3,
+                "first_power_late_months": 3.0, "full_power_late_months": 0.0}  # fmt: skip
+    need = {"site": "Abilene", "variant": "", "held": 0.0, "filed": 0.0, "expires": pd.NaT,
+            "paid_usd": 0.0, "cancel_usd": 0.0, "commitments": ""}  # fmt: skip
+    return {
+        "decisions": pd.DataFrame([
+            {**decision, "decision": "apply for permit", "kind": "permit", "item": "air",
+             "variant": "expedited", "amount": 1.0, "unit": "permit", "planned_date": STARTS[0],
+             "sign_by": STARTS[0], "due_soon": True, "value_usd": 250e3, "due_usd": 250e3,
+             "lost_mw_months": 300.0, "lost_usd": 30e6},
+            {**decision, "decision": "order", "kind": "campus_block", "item": "hall",
+             "variant": "standard", "amount": 1.0, "unit": "blocks", "planned_date": STARTS[4],
+             "sign_by": STARTS[4], "due_soon": False, "value_usd": 550e6, "due_usd": 55e6,
+             "lost_mw_months": 0.0, "lost_usd": 0.0}]),
+        "readiness": pd.DataFrame([
+            {**need, "kind": "permit", "item": "air", "variant": "expedited", "needed": 1.0,
+             "unit": "permit", "filed": 1.0, "missing": 1.0, "status": "filed",
+             "needed_by": STARTS[0], "commitments": "application 7"},
+            {**need, "kind": "order", "item": "hall", "needed": 2.0, "unit": "blocks", "held": 2.0,
+             "missing": 0.0, "status": "held", "needed_by": STARTS[4], "commitments": "halls"},
+            {**need, "site": "Memphis", "kind": "contract", "item": "gas", "needed": 0.0, "unit": "",
+             "held": 40.0, "missing": 0.0, "status": "not used by the plan", "needed_by": pd.NaT,
+             "paid_usd": 2e6, "cancel_usd": 3e6, "commitments": HOSTILE}]),
+        "exposure": pd.DataFrame([
+            {"date": date, "site": "Abilene", "committed_usd": 500e6, "paid_usd": 100e6 * (k + 1),
+             "recoverable_usd": 20e6, "at_risk_usd": 10e6 if k < 2 else 0.0,
+             "cancel_usd": 100e6 * (k + 1) - 20e6, "in_service_usd": 0.0}
+            for k, date in enumerate(pd.date_range("2027-01-01", periods=6, freq="MS"))]),
+    }  # fmt: skip
 
 
 def _site(rows: dict[str, list[dict[str, Any]]], site: str, first: int) -> None:

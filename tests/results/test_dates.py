@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from optimizer.results import network
+from optimizer.reading.inputs import Inputs
 from optimizer.results.dates import sample_dates, triangular, uniforms
 from optimizer.results.words import sampled_dates
 from tests.results.hand_plan import hand_plan, hand_rows
+from tests.support import add_grid
 
 RANGE = {"procurement_months_low": 4, "procurement_months_high": 12}
 
@@ -138,22 +139,74 @@ def test_a_plain_loop_over_the_draws_finds_the_same() -> None:
     assert max(shares) <= decided / draws + 1e-9 <= sum(shares) + 1e-9
 
 
-def test_grid_and_halls_take_the_assumed_range_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def hall_plan(**months: int) -> tuple[Inputs, dict[str, pd.DataFrame]]:
+    """A hall whose construction takes ten months, from March to the end of the year."""
     rows = hand_rows()
-    rows["campus_blocks"][0]["construction_months"] = 10
+    rows["campus_blocks"][0].update({"construction_months": 10, **months})
     case, tables = hand_plan(rows)
     start = pd.Timestamp("2027-03-01")
     tables["schedule"] = pd.concat([tables["schedule"], pd.DataFrame([
         {"site": "site0", "kind": "campus_block", "item": "hall", "variant": "", "period": "b",
          "step": "construction", "start": start, "end": pd.Timestamp("2028-01-01")}])],
         ignore_index=True)  # fmt: skip
-    found = sample_dates(case, tables)
+    return case, tables
+
+
+def test_halls_without_a_range_take_the_assumed_one_and_say_so() -> None:
+    found = sample_dates(*hall_plan())
     hall = step(found.table, "site0", "hall", "construction")
     assert hall["basis"] == "assumed"
     assert (hall["low_months"], hall["high_months"]) == pytest.approx((9, 13))
     assert hall["critical_full_share"] > 0.7
-    monkeypatch.setitem(network.ASSUMED, "construction", (1.0, 1.0))
-    assert sample_dates(case, tables).headline["full_power_p90"] == "2028-01-01"
+    assert found.headline["date_basis"]["assumed"] == 1
+
+
+def test_halls_take_the_range_of_the_input() -> None:
+    stated = {"construction_months_low": 8, "construction_months_high": 22}
+    found = sample_dates(*hall_plan(**stated))
+    hall = step(found.table, "site0", "hall", "construction")
+    assert hall["basis"] == "input"
+    assert (hall["low_months"], hall["high_months"]) == (8, 22)
+    for name, share in (("p50", 0.5), ("p90", 0.9)):
+        late = math.ceil(quantile(8, 10, 22, share) - 10)
+        assert found.headline[f"full_power_{name}"] == month(late)
+    assert found.headline["date_basis"]["assumed"] == 0
+    # Only one of the two: the other is assumed, and so the range is.
+    half = sample_dates(*hall_plan(construction_months_high=22))
+    hall = step(half.table, "site0", "hall", "construction")
+    assert (hall["low_months"], hall["high_months"], hall["basis"]) == (9, 22, "assumed")
+    fixed = sample_dates(*hall_plan(construction_months_low=10, construction_months_high=10))
+    assert step(fixed.table, "site0", "hall", "construction")["basis"] == "fixed"
+    assert fixed.headline["full_power_p90"] == "2028-01-01"
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected", "basis"),
+    [({}, (9.6, 19.2), "assumed"),
+     ({"queue_months_low": 6, "queue_months_high": 40}, (6, 40), "input")],
+)  # fmt: skip
+def test_offers_take_the_range_of_the_input_else_the_assumed_one(
+    stated: dict[str, int], expected: tuple[float, float], basis: str
+) -> None:
+    rows = hand_rows()
+    add_grid(rows, 20, queue_months=12, **stated)
+    case, tables = hand_plan(rows)
+    plan_start, online = pd.Timestamp("2027-01-01"), pd.Timestamp("2028-01-01")
+    grid = {"site": "site0", "kind": "interconnection", "item": "grid", "variant": "",
+            "period": "b", "end": online}  # fmt: skip
+    tables["schedule"] = pd.concat([tables["schedule"], pd.DataFrame([
+        grid | {"step": "queue", "start": plan_start}, grid | {"step": "online", "start": online},
+    ])], ignore_index=True)  # fmt: skip
+    tables["interconnection"] = pd.DataFrame([
+        {"site": "site0", "offer": "grid", "variant": "", "period": p, "firm_mw": 20.0,
+         "flexible_mw": 0.0} for p in "bc"])  # fmt: skip
+    tables["capacity"] = tables["capacity"].head(0)  # the grid is all the power there is
+    found = sample_dates(case, tables)
+    queue = step(found.table, "site0", "grid", "queue")
+    assert (queue["low_months"], queue["high_months"]) == pytest.approx(expected)
+    assert queue["basis"] == basis
+    late = math.ceil(quantile(expected[0], 12, expected[1], 0.9) - 12)
+    assert found.headline["full_power_p90"] == month(late)
 
 
 def test_late_second_source_matters_only_where_firm_power_is_short() -> None:

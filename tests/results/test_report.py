@@ -69,6 +69,25 @@ def test_page_has_every_section(page: str) -> None:
         assert name == "decision" or f'href="#{name}-title"' in page
 
 
+def test_what_to_sign_and_by_when(page: str) -> None:
+    said = section(page, "ready-title")
+    for told in (
+        "Within 90 days of the plan&#39;s start 1 decision must be taken, among them 1 with a price: "
+        "250 k$ in all, 250 k$ of it due at signing.",
+        "Abilene: apply for permit, air (expedited) open Jan 2027 too late Jul 2027 250 k$ 250 k$ "
+        "3 months, 30.0 M$",
+        "Abilene: order hall (1 block, for 2027-Q3) open Jan 2028",
+        "no load waits",
+        "Of 2 permits, options, orders and contracts that the plan needs, 1 exist and 1 are filed",
+        "Memphis: contract, gas 2.00 M$ 3.00 M$",
+    ):
+        assert told in said, told
+    money = section(page, "exposure-title")
+    assert "Stopping costs most at the end of Jun 2027: 580 M$." in money
+    assert "not yet granted: 10.0 M$ in Jan 2027" in money
+    assert "end of Mar 2027 500 M$ 300 M$ 280 M$ 20.0 M$ –" in money
+
+
 def test_candidates_are_compared_with_what_they_offer(page: str) -> None:
     assert re.search(
         r"Memphis not chosen ERCOT .* Jul 2029 3\.8 \$/MMBtu 200 MW 450 MW –",

@@ -92,7 +92,7 @@ def test_page_draws_without_errors_and_fits(
     told, console = ask(folder, tmp_path, size)
     assert console == []
     assert told["width"] <= size[0]
-    assert told["drawn"] == told["charts"] == 9
+    assert told["drawn"] == told["charts"] == 10
     assert told["fetched"] == 0
     assert told["unnamed"] == 0
     # First screen: the decision in words; on a desk also its figures and the first chosen site.

@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
 import pyomo.environ as pyo
 
 from optimizer.model.ledger import Ledger
+from optimizer.model.limits import (
+    Amounts,
+    Limit,
+    Steps,
+    Use,
+    months_in,
+    number,
+    raised,
+    rows_of,
+    set_cell,
+    shorten,
+    sites_of,
+    total_months,
+    unlimited,
+)
 from optimizer.model.parts.common import added, contribute, standing
 from optimizer.preparing.case import Case, Site
 
@@ -76,3 +96,62 @@ def _can(hall: object, p: int) -> bool:
 
 def add_joint(model: pyo.ConcreteModel, case: Case, ledger: Ledger) -> None:
     """Nothing: halls meet in the demand and slot rows."""
+
+
+LEAD = ("procurement_months", "construction_months", "commissioning_months")
+
+
+def _site_sizes(case: Case) -> list[Limit]:
+    return [
+        Limit("max_it_mw", "sites", n, "max_it_mw",
+              f"{row['site']}: at most {number(row['max_it_mw'])} MW of IT may stand",
+              row["max_it_mw"], (row["site"],))
+        for n, row in rows_of(case, "sites")
+    ]  # fmt: skip
+
+
+def _blocks(case: Case) -> list[Limit]:
+    sites = sites_of(case, "campus_blocks", "block")
+    return [
+        Limit("max_blocks", "campus_blocks", n, "max_blocks",
+              f"at most {row['max_blocks']:.0f} of {row['block']} at {row['site']}",
+              row["max_blocks"], (row["block"], *sites[n]))
+        for n, row in rows_of(case, "campus_blocks")
+        if not np.isnan(row["max_blocks"]) and sites[n]
+    ]  # fmt: skip
+
+
+def _lead_times(case: Case) -> list[Limit]:
+    made = []
+    for n, row in rows_of(case, "campus_blocks"):
+        months = months_in(case, row, LEAD)
+        if months > 0:
+            said = f"{row['block']}: {months} months from order to online"
+            made.append(Limit("hall lead times", "campus_blocks", n, LEAD[1], said, months, LEAD))
+    return made
+
+
+def _used_by_site(model: Any, case: Case, limit: Limit) -> Iterator[Use]:
+    for p in range(len(case.periods)):
+        yield Use(model.site[limit.key[0]].it_capacity[p], limit.given)
+
+
+def _used_blocks(model: Any, case: Case, limit: Limit) -> Iterator[Use]:
+    block, *sites = limit.key
+    for site in sites:
+        for hall in case.sites[site].halls:
+            if hall.block == block:
+                for p in range(len(case.periods)):
+                    keys = [(block, v.name) for v in hall.variants]
+                    stand = (standing(model.site[site].halls, k, hall.serves, p) for k in keys)
+                    yield Use(pyo.quicksum(stand), limit.given)
+
+
+LIMITS = (
+    Amounts(
+        "max_it_mw", limits=_site_sizes, used=_used_by_site, edits=raised,
+        free=lambda case, limit, much: [set_cell(limit, max(much, limit.given))],
+    ),
+    Amounts("max_blocks", limits=_blocks, free=unlimited(math.nan), used=_used_blocks, edits=raised),
+    Steps("hall lead times", limits=_lead_times, steps=total_months, edits=shorten),
+)  # fmt: skip

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pyomo.environ as pyo
 
 from optimizer.model import blocks
 from optimizer.model.blocks import links
 from optimizer.model.ledger import Ledger
+from optimizer.model.limits import Amounts, Limit, Use, number, raised, rows_of, unlimited
 from optimizer.model.parts.common import contribute
+from optimizer.preparing.calendar import HOURS_PER_YEAR
 from optimizer.preparing.case import Case, Site
 
 
@@ -33,3 +38,25 @@ def add_joint(model: pyo.ConcreteModel, case: Case, ledger: Ledger) -> None:
             <= min(c.value for c in case.co2_caps if c.group == group) / blocks.T_PER_LINK
         ),
     )
+
+
+def _caps(case: Case) -> list[Limit]:
+    return [
+        Limit("co2_cap", "policies", n, "value",
+              f"{row['policy']}: CO2 cap of {number(row['value'])} t a year", row["value"],
+              (row["policy"],))
+        for n, row in rows_of(case, "policies")
+        if row["policy"] in {c.name for c in case.co2_caps}
+    ]  # fmt: skip
+
+
+def _used(model: Any, case: Case, limit: Limit) -> Iterator[Use]:
+    """Quotas of a group as t a year of 8,760 h."""
+    for cap in case.co2_caps:
+        if cap.name == limit.key[0]:
+            terms = [t for site in model.site.values() for t in site.joint["co2", cap.group]]
+            yearly = blocks.T_PER_LINK * HOURS_PER_YEAR / case.group_hours(cap.group)
+            yield Use(yearly * pyo.quicksum(terms), limit.given)
+
+
+LIMITS = (Amounts("co2_cap", limits=_caps, free=unlimited(1e9), used=_used, edits=raised),)

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import pandas as pd
 import pyomo.environ as pyo
 
 from optimizer.model.blocks import links
 from optimizer.model.ledger import Ledger
+from optimizer.model.limits import (
+    Amounts,
+    Beyond,
+    Edit,
+    Limit,
+    Steps,
+    Use,
+    months_in,
+    number,
+    rows_of,
+    set_cell,
+    shorten,
+    total_months,
+)
 from optimizer.model.parts.common import added, contribute
+from optimizer.preparing.calendar import months_between
 from optimizer.preparing.case import Case, Offer, Site
 
 
@@ -88,3 +105,107 @@ def _add_period(
 
 def add_joint(model: pyo.ConcreteModel, case: Case, ledger: Ledger) -> None:
     """Nothing: offers meet in the slot and budget rows."""
+
+
+def _steps(case: Case) -> list[tuple[int, dict[str, Any], int]]:
+    """Steps with their sheet row and the month of the step before them, -1 if there is none."""
+    rows = sorted(rows_of(case, "interconnection_steps"), key=lambda r: r[1]["from_date"])
+    last: dict[tuple[str, str], int] = {}
+    made = []
+    for n, row in rows:
+        at = (row["site"], row["offer"])
+        made.append((n, row, last.get(at, -1)))
+        last[at] = months_between(case.start, row["from_date"])
+    return made
+
+
+def _levels(case: Case) -> list[Limit]:
+    return [
+        Limit("grid power", "interconnection_steps", n, column,
+              f"{row['site']} / {row['offer']}: {number(row[column])} MW "
+              f"{column.removesuffix('_mw')} from {row['from_date']:%Y-%m}",
+              row[column], (row["site"], row["offer"], row["from_date"]))
+        for n, row, _ in _steps(case)
+        for column in ("firm_mw", "flexible_mw")
+        if column == "firm_mw" or row[column] > 0
+    ]  # fmt: skip
+
+
+def _used_level(model: Any, case: Case, limit: Limit) -> Iterator[Use]:
+    """MW of the offer in the periods that the step holds for."""
+    site, name, _ = limit.key
+    dates = [(r["from_date"], n) for n, r in rows_of(case, "interconnection_steps")
+             if (r["site"], r["offer"]) == (site, name)]  # fmt: skip
+    for offer in case.sites[site].offers:
+        for period in case.periods if offer.offer == name else ():
+            begun = [d for d in dates if d[0] <= period.start]
+            if begun and max(begun)[1] == limit.row:
+                level = model.site[site].component(limit.column)
+                mw = (level[name, v.name, period.index] for v in offer.variants)
+                yield Use(pyo.quicksum(mw), limit.given)
+
+
+def _more_mw(case: Case, limit: Limit, beyond: Beyond) -> list[Edit]:
+    """The step's MW, and those of later steps, which may not be lower."""
+    value = limit.given + max(beyond.values())
+    edits = [set_cell(limit, value)]
+    for n, row, _ in _steps(case):
+        later = (row["site"], row["offer"]) == limit.key[:2] and row["from_date"] > limit.key[2]
+        if later and row[limit.column] < value:
+            words = f"row {n} too"
+            edits.append(Edit(limit.sheet, n, {limit.column: value}, words))
+    return edits
+
+
+def _step_dates(case: Case) -> list[Limit]:
+    made = []
+    for n, row, before in _steps(case):
+        months = months_between(case.start, row["from_date"]) - max(0, before + 1)
+        if months > 0:
+            said = f"{row['site']} / {row['offer']}: {number(row['firm_mw'])} MW only from {row['from_date']:%Y-%m}"
+            made.append(Limit("grid dates", "interconnection_steps", n, "from_date", said, months,
+                              (row["from_date"],)))  # fmt: skip
+    return made
+
+
+def _earlier(case: Case, limit: Limit, months: float) -> list[Edit]:
+    date = limit.key[0] - pd.DateOffset(months=int(months))
+    words = f"from_date {limit.key[0]:%Y-%m} -> {date:%Y-%m}"
+    return [Edit(limit.sheet, limit.row, {"from_date": date}, words)]
+
+
+def _waits(columns: tuple[str, ...], words: str) -> Callable[[Case], list[Limit]]:
+    def limits(case: Case) -> list[Limit]:
+        made = []
+        for n, row in rows_of(case, "interconnections"):
+            months = months_in(case, row, columns)
+            if months > 0:
+                said = f"{row['site']} / {row['offer']}: {months} {words}"
+                made.append(
+                    Limit("grid dates", "interconnections", n, columns[0], said, months, columns)
+                )
+        return made
+
+    return limits
+
+
+_queues = _waits(("queue_months", "upgrade_months"), "months of queue and upgrades")
+_substations = _waits(("procurement_months", "construction_months"), "months for the substation")
+
+
+def _dates(case: Case) -> list[Limit]:
+    return [*_step_dates(case), *_queues(case), *_substations(case)]
+
+
+def _sooner(case: Case, limit: Limit, months: float) -> list[Edit]:
+    move = _earlier if limit.column == "from_date" else shorten
+    return move(case, limit, months)
+
+
+LIMITS = (
+    Amounts(
+        "grid power", limits=_levels, used=_used_level, edits=_more_mw,
+        free=lambda case, limit, much: [set_cell(limit, max(much, limit.given))],
+    ),
+    Steps("grid dates", limits=_dates, steps=total_months, edits=_sooner),
+)  # fmt: skip

@@ -6,6 +6,7 @@ import pyomo.environ as pyo
 
 from optimizer.model.blocks import links
 from optimizer.model.ledger import Ledger
+from optimizer.model.limits import Group
 from optimizer.preparing.case import Case, Site
 
 
@@ -35,3 +36,7 @@ def add_site(block: pyo.Block, case: Case, site: Site, ledger: Ledger) -> None:
 
 def add_joint(model: pyo.ConcreteModel, case: Case, ledger: Ledger) -> None:
     """Nothing: blocks meet in the CO2 rows."""
+
+
+LIMITS: tuple[Group, ...] = ()
+"""All load is served in every hour; how much may not be is part of that."""

@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
 import pyomo.environ as pyo
 
 from optimizer.model.blocks import links
 from optimizer.model.ledger import Ledger
+from optimizer.model.limits import (
+    Amounts,
+    Beyond,
+    Edit,
+    Limit,
+    Steps,
+    Use,
+    months_in,
+    number,
+    raised,
+    rows_of,
+    set_cell,
+    shorten,
+    sites_of,
+    total_months,
+    unlimited,
+)
 from optimizer.model.parts.common import added, contribute, standing
 from optimizer.preparing.case import Asset, Case, Site
+
+DEFAULT_HOURS = 12.0
+"""MWh for each MW where max_mwh is blank."""
 
 
 def applies(case: Case) -> bool:
@@ -122,3 +145,129 @@ def _take_slots(
 
 def add_joint(model: pyo.ConcreteModel, case: Case, ledger: Ledger) -> None:
     """Nothing: assets meet in the slot, budget and CO2 rows."""
+
+
+LEAD = ("procurement_months", "construction_months", "commissioning_months")
+
+
+def _sizes(case: Case) -> list[Limit]:
+    """max_mw of each row that holds somewhere; sun and wind without a profile stay out."""
+    sites, kinds = sites_of(case, "site_technologies", "technology"), _kinds(case)
+    return [
+        Limit("max_mw", "site_technologies", n, "max_mw",
+              f"{row['technology']} at {row['site']}: at most {number(row['max_mw'])} MW may stand",
+              row["max_mw"], (row["technology"], np.isnan(row["max_mwh"]), *sites[n]))
+        for n, row in rows_of(case, "site_technologies")
+        if sites[n] and (row["profile"] or kinds[row["technology"]] != "variable")
+    ]  # fmt: skip
+
+
+def _energies(case: Case) -> list[Limit]:
+    sites = sites_of(case, "site_technologies", "technology")
+    return [
+        Limit("max_mwh", "site_technologies", n, "max_mwh",
+              f"{row['technology']} at {row['site']}: at most {number(row['max_mwh'])} MWh",
+              row["max_mwh"], (row["technology"], *sites[n]))
+        for n, row in rows_of(case, "site_technologies")
+        if sites[n] and not np.isnan(row["max_mwh"]) and row["max_mw"] > 0
+    ]  # fmt: skip
+
+
+def _not_allowed(case: Case) -> list[Limit]:
+    """Technologies without a row at some site; not sun and wind, which need its profile."""
+    sites = sites_of(case, "site_technologies", "technology")
+    there: dict[str, set[str]] = {}
+    for n, row in rows_of(case, "site_technologies"):
+        there.setdefault(row["technology"], set()).update(sites[n])
+    made = []
+    for _, row in rows_of(case, "technologies"):
+        name = row["technology"]
+        missing = [s for s in case.sites if s not in there.get(name, set())]
+        missing = [s for s in missing if not row["fuel"] or _has_fuel(case, row["fuel"], s)]
+        if missing and row["class"] != "variable":
+            where = "any site" if len(missing) == len(case.sites) else ", ".join(missing)
+            said = f"no row allows {name} at {where}"
+            made.append(Limit("allowed technologies", "site_technologies", None, "technology",
+                              said, 0.0, (name, np.True_, *missing)))  # fmt: skip
+    return made
+
+
+def _kinds(case: Case) -> dict[str, str]:
+    return {row["technology"]: row["class"] for _, row in rows_of(case, "technologies")}
+
+
+def _has_fuel(case: Case, fuel: str, site: str) -> bool:
+    hub = next(r["gas_hub"] for _, r in rows_of(case, "sites") if r["site"] == site)
+    return any(r["fuel"] == fuel and r["hub"] in ("*", hub) for _, r in rows_of(case, "fuels"))
+
+
+def _lead_times(case: Case) -> list[Limit]:
+    made = []
+    for n, row in rows_of(case, "technologies"):
+        months = months_in(case, row, LEAD)
+        if months > 0:
+            said = f"{row['technology']}: {months} months from order to online"
+            made.append(Limit("lead times", "technologies", n, LEAD[0], said, months, LEAD))
+    return made
+
+
+def _delays(case: Case) -> list[Limit]:
+    return [
+        Limit("months_added", "site_technologies", n, "months_added",
+              f"{row['technology']} at {row['site']}: {row['months_added']:.0f} months added",
+              row["months_added"], ("months_added",))
+        for n, row in rows_of(case, "site_technologies")
+        if row["months_added"] > 0
+    ]  # fmt: skip
+
+
+def _assets(case: Case, limit: Limit, sites: Iterable[str]) -> Iterator[Asset]:
+    for site in sites:
+        yield from (a for a in case.sites[site].assets if a.technology == limit.key[0])
+
+
+def _used_mw(model: Any, case: Case, limit: Limit) -> Iterator[Use]:
+    """Standing MW; where max_mwh is blank also MWh over the hours that it then allows."""
+    hours = limit.key[1]
+    for asset in _assets(case, limit, limit.key[2:]):
+        block = model.site[asset.site]
+        # A missing row is granted to each site by itself.
+        beyond = (asset.site,) if limit.row is None else ("",)
+        for p in range(len(case.periods)):
+            yield Use(block.standing_mw[asset.technology, p], limit.given, beyond)
+            if hours and asset.chooses_energy:
+                energy = block.link[links.energy(asset), p]
+                yield Use(energy / DEFAULT_HOURS, limit.given, beyond)
+
+
+def _used_mwh(model: Any, case: Case, limit: Limit) -> Iterator[Use]:
+    for asset in _assets(case, limit, limit.key[1:]):
+        if asset.chooses_energy:
+            for p in range(len(case.periods)):
+                yield Use(model.site[asset.site].link[links.energy(asset), p], limit.given)
+
+
+def _much(case: Case, limit: Limit, much: float) -> list[Edit]:
+    return [set_cell(limit, max(much, limit.given))]
+
+
+def _allow(case: Case, limit: Limit, beyond: Beyond) -> list[Edit]:
+    name = limit.key[0]
+    return [
+        Edit("site_technologies", None, {"site": site, "technology": name, "max_mw": mw},
+             f"a row with {number(mw)} MW of {name} at {site}")
+        for site, mw in beyond.items()
+        if mw > 0
+    ]  # fmt: skip
+
+
+LIMITS = (
+    Amounts("max_mw", limits=_sizes, free=_much, used=_used_mw, edits=raised),
+    Amounts("max_mwh", limits=_energies, free=unlimited(math.nan), used=_used_mwh, edits=raised),
+    Amounts(
+        "allowed technologies", limits=_not_allowed, used=_used_mw, edits=_allow,
+        free=lambda case, limit, much: _allow(case, limit, dict.fromkeys(limit.key[2:], much)),
+    ),
+    Steps("lead times", limits=_lead_times, steps=total_months, edits=shorten),
+    Steps("months_added", limits=_delays, steps=total_months, edits=shorten),
+)  # fmt: skip

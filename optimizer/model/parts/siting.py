@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyomo.environ as pyo
 
 from optimizer.model.ledger import Ledger
+from optimizer.model.limits import Limit, Steps, rows_of, shorten, total_months
 from optimizer.model.parts.common import added, contribute
 from optimizer.preparing.case import KILO, Case, Site
 
@@ -38,3 +39,16 @@ def add_site(block: pyo.Block, case: Case, site: Site, ledger: Ledger) -> None:
 
 def add_joint(model: pyo.ConcreteModel, case: Case, ledger: Ledger) -> None:
     """Nothing."""
+
+
+def _openings(case: Case) -> list[Limit]:
+    return [
+        Limit("opening", "sites", n, "opening_months",
+              f"{row['site']} opens after {row['opening_months']:.0f} months",
+              row["opening_months"], ("opening_months",))
+        for n, row in rows_of(case, "sites")
+        if row["opening_months"] > 0
+    ]  # fmt: skip
+
+
+LIMITS = (Steps("opening", limits=_openings, steps=total_months, edits=shorten),)

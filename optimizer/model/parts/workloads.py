@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pyomo.environ as pyo
 
 from optimizer.model.blocks import links
 from optimizer.model.ledger import Ledger
+from optimizer.model.limits import (
+    Amounts,
+    Beyond,
+    Edit,
+    Limit,
+    Steps,
+    Use,
+    number,
+    rows_of,
+    set_cell,
+    unlimited,
+)
 from optimizer.model.parts.common import contribute
-from optimizer.preparing.case import Case, Site
+from optimizer.preparing.case import Case, Site, great_circle_km
 
 
 def applies(case: Case) -> bool:
@@ -87,3 +101,76 @@ def _add_rounding(model: pyo.ConcreteModel, case: Case) -> None:
 
 def _joint(model: pyo.ConcreteModel, key: tuple[Any, ...]) -> Any:
     return pyo.quicksum(t for site in model.site.values() for t in site.joint.get(key, ()))
+
+
+def _deadlines(case: Case) -> list[Limit]:
+    names = {p.name: p.index for p in case.periods}
+    made = []
+    for n, row in rows_of(case, "demand"):
+        key = (row["workload"], row["region"], names[row["period"]])
+        most, wanted = case.max_backlog[key], case.demand[key]
+        if most < wanted:
+            said = f"{key[0]} / {key[1]} must have {number(wanted - most)} MW in {row['period']}"
+            made.append(Limit("deadlines", "demand", n, "max_backlog_mw", said, most, key))
+    return made
+
+
+def _waiting(model: Any, case: Case, limit: Limit) -> Iterator[Use]:
+    yield Use(model.backlog[limit.key], limit.given)
+
+
+def _later(case: Case, limit: Limit, beyond: Beyond) -> list[Edit]:
+    more = max(beyond.values())
+    value, wanted = limit.given + more, case.demand[limit.key]
+    period = case.periods[limit.key[2]].name
+    words = (
+        f"{more / wanted:.2%} of the demand of {period} later: "
+        f"max_backlog_mw {number(limit.given)} -> {number(value)}"
+    )
+    return [set_cell(limit, value, words)]
+
+
+def _latencies(case: Case) -> list[Limit]:
+    return [
+        Limit("latency", "workloads", n, "max_latency_ms",
+              f"{row['workload']}: at most {number(row['max_latency_ms'])} ms",
+              row["max_latency_ms"], (row["workload"],))
+        for n, row in rows_of(case, "workloads")
+        if not np.isnan(row["max_latency_ms"]) and _beyond_reach(case, row["workload"])
+    ]  # fmt: skip
+
+
+def _beyond_reach(case: Case, workload: str) -> list[float]:
+    """Latencies of the regions and sites that are too far [ms], upwards, to 0.01 ms."""
+    regions = {r for (w, r, _) in case.demand if w == workload}
+    far = {
+        _latency_ms(case, workload, region, site)
+        for region in regions
+        for site in case.sites
+        if (workload, region, site) not in case.reach
+    }
+    return sorted({math.ceil(100 * ms) / 100 for ms in far})
+
+
+def _latency_ms(case: Case, workload: str, region: str, site: str) -> float:
+    for _, row in rows_of(case, "placement"):
+        named = (row["workload"], row["region"], row["site"]) == (workload, region, site)
+        if named and not np.isnan(row["latency_ms"]):
+            return float(row["latency_ms"])
+    here = next(r for _, r in rows_of(case, "regions") if r["region"] == region)
+    there = next(r for _, r in rows_of(case, "sites") if r["site"] == site)
+    km = great_circle_km(here["longitude"], here["latitude"], there["longitude"], there["latitude"])
+    return float(km * case.inputs.setting("fibre_ms_per_km") + there["fibre_latency_ms"])
+
+
+def _farther(case: Case, limit: Limit, ms: float) -> list[Edit]:
+    return [set_cell(limit, ms)]
+
+
+LIMITS = (
+    Amounts("deadlines", limits=_deadlines, free=unlimited(math.nan), used=_waiting, edits=_later),
+    Steps(
+        "latency", limits=_latencies, edits=_farther,
+        steps=lambda case, limit: _beyond_reach(case, limit.key[0]),
+    ),
+)  # fmt: skip

@@ -62,6 +62,6 @@ def dates_words(result: Result) -> list[str]:
     counts: dict[str, Any] = {name: basis.get(name) or 0 for name in ("input", "assumed", "fixed")}
     parts = [f"{counts[name]} {text}" for name, text in (
         ("input", "have a range in the input"),
-        ("assumed", "take a range that this tool assumes (halls and grid: the input has none)"),
+        ("assumed", "take a range that this tool assumes (halls and grid offers with a blank low or high)"),
         ("fixed", "have no range and stay as likely")) if counts[name]]  # fmt: skip
     return [*said, f"Of the steps that take time, {listing(parts)}."]

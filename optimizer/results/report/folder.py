@@ -30,6 +30,14 @@ TABLES: dict[str, tuple[str, ...]] = {
     "dates": ("site", "kind", "item", "variant", "period", "step", "factor", "basis",
               "low_months", "likely_months", "high_months", "planned_date", "p10_date", "p50_date",
               "p90_date", "critical_first_share", "critical_full_share"),
+    "readiness": ("site", "kind", "item", "variant", "needed", "unit", "held", "filed", "missing",
+                  "status", "needed_by", "expires", "paid_usd", "cancel_usd", "commitments"),
+    "decisions": ("site", "decision", "kind", "item", "variant", "period", "amount", "unit",
+                  "status", "planned_date", "sign_by", "safe_by", "online_date", "due_soon",
+                  "value_usd", "due_usd", "slip_months", "first_power_late_months",
+                  "full_power_late_months", "lost_mw_months", "lost_usd"),
+    "exposure": ("date", "site", "committed_usd", "paid_usd", "recoverable_usd", "at_risk_usd",
+                 "cancel_usd", "in_service_usd"),
     "limits": ("limit", "scope", "period_or_year", "used", "limit_value", "unit", "binding"),
 }  # fmt: skip
 """Columns that the report needs, by result table."""
@@ -39,12 +47,16 @@ NUMBERS = frozenset({
     "added_mw", "added_mwh", "standing_mw", "standing_mwh", "connected", "firm_mw", "flexible_mw",
     "export_mw", "cost_usd", "it_mw", "demand_mw", "placed_mw", "backlog_mw", "amount", "value",
     "passes", "usd", "used", "limit_value", "low_months", "likely_months", "high_months",
-    "critical_first_share", "critical_full_share",
+    "critical_first_share", "critical_full_share", "needed", "held", "filed", "missing",
+    "paid_usd", "cancel_usd", "value_usd", "due_usd", "slip_months", "first_power_late_months",
+    "full_power_late_months", "lost_mw_months", "lost_usd", "committed_usd", "recoverable_usd",
+    "at_risk_usd", "in_service_usd",
 })  # fmt: skip
 
-FLAGS = frozenset({"opened", "binding", "at_risk"})
+FLAGS = frozenset({"opened", "binding", "at_risk", "due_soon"})
 DATES = frozenset({
     "start", "end", "date", "open_date", "planned_date", "p10_date", "p50_date", "p90_date",
+    "sign_by", "safe_by", "online_date", "needed_by", "expires",
 })  # fmt: skip
 
 

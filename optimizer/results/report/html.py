@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from optimizer.errors import MachineError
 from optimizer.results.report import words
 from optimizer.results.report.capacity import (
     capacity_chart,
@@ -34,6 +35,19 @@ from optimizer.results.report.gantt import OVERVIEW, gantt_views
 from optimizer.results.report.limits import limit_rows, limits_chart
 from optimizer.results.report.map import site_map
 from optimizer.results.report.marks import Marks, notes, sources, stamps
+from optimizer.results.report.readiness import (
+    FIRST_DECISIONS,
+    decision_words,
+    detail_table,
+    due_table,
+    exposure_chart,
+    exposure_table,
+    exposure_words,
+    later_table,
+    readiness_table,
+    readiness_words,
+    unused_table,
+)
 from optimizer.results.report.sites import candidate_table, chosen_table
 
 POWER = ("technologies", "technology_costs", "site_technologies")
@@ -67,24 +81,32 @@ class Chart:
     notes: list[tuple[str, str]]
 
 
-def write_report(folder: Path) -> Path:
+def write_report(folder: Path, target: Path | None = None) -> Path:
     """Build ``report.html`` in a result folder from what the folder holds.
 
     Parameters
     ----------
     folder : result folder as in ``docs/results.md``; a missing file is shown as missing
+    target : file to write; None: ``report.html`` in the folder
 
     Returns
     -------
     path of the page written
     """
     result = read_result(folder)
-    target = folder / "report.html"
-    target.write_text(_page(result), encoding="utf-8")
-    return target
+    path = folder / "report.html" if target is None else target
+    text = _page(result)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        if target is None:
+            raise
+        raise MachineError(f"{path} cannot be written ({error.strerror}). Choose another "
+                           "--out.") from error  # fmt: skip
+    return path
 
 
-def _charts(result: Result, marks: dict[str, Marks]) -> dict[str, Chart]:
+def all_charts(result: Result, marks: dict[str, Marks]) -> dict[str, Chart]:
     """The charts that there are data for, by name."""
     opened = words.listing(result.opened) or "none"
     views = gantt_views(result)
@@ -104,6 +126,9 @@ def _charts(result: Result, marks: dict[str, Marks]) -> dict[str, Chart]:
          "cost; the table below holds them.", cost_chart(result), MONEY),
         ("cash", "Cash flow by quarter", cash_words(result), "Bars of payments by quarter and "
          "category; the table cashflow holds them.", cash_chart(result), MONEY),
+        ("exposure", "Money at risk, and what stopping would cost", exposure_words(result), "Lines "
+         "of money in the making at the end of each month; the table below holds each quarter.",
+         exposure_chart(result), MONEY),
         ("limits", "What binds", f"{words.binding_limits(result)} Darker: more of the limit is in "
          "use. A dot: it binds.", "Shares of limits in use by "
          "period; the table below holds the largest.", limits_chart(result),
@@ -119,7 +144,7 @@ def _charts(result: Result, marks: dict[str, Marks]) -> dict[str, Chart]:
     }  # fmt: skip
 
 
-def _script_json(value: Any) -> Markup:
+def script_json(value: Any) -> Markup:
     """JSON that cannot end the script element that holds it."""
     text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
     return Markup(  # every < is escaped
@@ -134,12 +159,12 @@ def _figures_json(charts: dict[str, Chart]) -> Markup:
         views = ",".join(f"{json.dumps(name)}:{made.to_json()}"
                          for name, made in chart.figures.items())  # fmt: skip
         parts.append(f'"{chart.name}":{{{views}}}')
-    return _script_json("{" + ",".join(parts) + "}")
+    return script_json("{" + ",".join(parts) + "}")
 
 
 def _page(result: Result) -> str:
     marks = stamps(result.inputs)
-    charts = _charts(result, marks)
+    charts = all_charts(result, marks)
     limits = limit_rows(result)
     check = result.summary.get("verification")
     dispatch = packed_dispatch(result)
@@ -157,13 +182,14 @@ def _page(result: Result) -> str:
         charts=charts,
         figures_json=_figures_json(charts),
         dispatch=dispatch,
-        dispatch_json=_script_json(dispatch),
+        dispatch_json=script_json(dispatch),
         dispatch_notes=notes(marks, OPERATION),
         chosen=chosen_table(result),
         milestones=milestone_table(result),
         critical=critical_table(result),
         dates_words=dates_words(result),
         dates_notes=notes(marks, BUILDS),
+        ready=_ready(result),
         candidates=candidate_table(result),
         first_limits=limits[:FIRST_LIMITS],
         other_limits=limits[FIRST_LIMITS:],
@@ -173,6 +199,19 @@ def _page(result: Result) -> str:
         run=_run_rows(result.summary),
         plotly_js=Markup(get_plotlyjs()),  # the library's own text
     )
+
+
+def _ready(result: Result) -> dict[str, Any]:
+    """What the section on readiness and decisions holds."""
+    head, lines = later_table(result)
+    return {
+        "words": readiness_words(result), "decisions": decision_words(result),
+        "sites": readiness_table(result), "details": detail_table(result),
+        "unused": unused_table(result), "due": due_table(result), "head": head,
+        "any": not result.tables["decisions"].empty,
+        "first": lines[:FIRST_DECISIONS], "other": lines[FIRST_DECISIONS:],
+        "exposure": exposure_table(result),
+    }  # fmt: skip
 
 
 def _run_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:

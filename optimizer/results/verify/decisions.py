@@ -170,7 +170,7 @@ class Decisions:
             for variant, mine in rows.groupby("variant"):
                 where = f"{site} {block} {variant}"
                 permit = self._permit_months(site, row["permit_kind"], variant, where)
-                steps = Steps(permit, *(int(row[f"{s}_months"]) for s in (
+                steps = Steps(permit, *(self._months(row, f"{s}_months") for s in (
                     "procurement", "construction", "commissioning")))  # fmt: skip
                 self._standing(mine, "added_blocks", "standing_blocks", life, where)
                 for _, r in mine.iterrows():
@@ -378,11 +378,14 @@ class Decisions:
         self, site: str, r: pd.Series, offer: pd.Series, span: Span, new_mw: float, first: bool,
         where: str,
     ) -> None:  # fmt: skip
-        month = span.first - int(offer["construction_months"])
+        queue, upgrade, procurement, construction = (
+            self._months(offer, f"{s}_months")
+            for s in ("queue", "upgrade", "procurement", "construction")
+        )
+        month = span.first - construction
         if first:
             permit = self._permit_months(site, offer["permit_kind"], r["variant"], where)
-            build = permit + offer["procurement_months"] + offer["construction_months"]
-            wait = max(offer["queue_months"] + offer["upgrade_months"], build)
+            wait = max(queue + upgrade, permit + procurement + construction)
             self.out.at_most("lead times", wait, span.first, where)
             self._open(site, month, where)
         usd = offer["cost_usd_per_kw"] * 1000 * new_mw + (offer["upgrade_cost_usd"] if first else 0)

@@ -27,9 +27,14 @@
     const figure = fit(box.dataset.figure, structuredClone(figures[box.dataset.figure][view]));
     return Plotly.react(box, figure.data, figure.layout, config);
   }
-  for (const box of document.querySelectorAll("[data-figure]")) {
-    drawn.push(show(box, Object.keys(figures[box.dataset.figure])[0]));
+  // One chart after the other, so that the page can be read and used before the last is drawn.
+  async function drawAll() {
+    for (const box of document.querySelectorAll("[data-figure]")) {
+      await show(box, Object.keys(figures[box.dataset.figure])[0]);
+      await new Promise((go) => setTimeout(go));
+    }
   }
+  drawn.push(drawAll());
   for (const select of document.querySelectorAll("[data-views]")) {
     select.selectedIndex = 0;
     select.addEventListener("change", () => show(document.getElementById("chart-" + select.dataset.views), select.value));
