@@ -124,7 +124,7 @@ def solve(
     from optimizer.preparing.case import prepare
     from optimizer.results.summary import summarize
     from optimizer.results.verify import verify_plan
-    from optimizer.solving.engine import solve_case
+    from optimizer.solving.solve import solve_case
 
     options = RunOptions(gap=gap, time_limit_s=time_limit, threads=threads, engine=engine)
     inner = solve_case(prepare(case.checked()), options, on_progress)

@@ -18,7 +18,7 @@ from optimizer.results.summary import summarize
 from optimizer.results.verify import Verification, verify_plan
 from optimizer.results.write import check_target, write_result
 from optimizer.settings import OnProgress, RunOptions, ShouldStop
-from optimizer.solving.engine import solve_case
+from optimizer.solving.solve import solve_case
 
 KEPT_SHARE, KEPT_SECONDS = 0.15, 3.0
 """What of the time limit is kept for checking and writing."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-Engine = Literal["auto", "decomposition", "monolith"]
+Engine = Literal["auto", "few", "many", "monolith"]
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,9 @@ class RunOptions:
     gap : proven relative gap at which the run ends
     time_limit_s : wall time of the whole command [s]
     threads : number of threads
-    engine : ``decomposition`` (planning model and hourly blocks) or ``monolith``
-        (one plain Pyomo program); ``auto`` takes the decomposition
+    engine : ``few`` (one planning model of all sites and hourly blocks), ``many`` (sites split
+        along the rows that they share) or ``monolith`` (one plain Pyomo program); ``auto``
+        chooses one of the first two by the size of the case
     seed : seed of everything that draws
     """
 

@@ -11,28 +11,24 @@ plan is kept: plans of step 2 exploit cuts that are still too low.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from optimizer.errors import OptimizerError, StoppedError
+from optimizer.errors import OptimizerError
 from optimizer.model.build import Planning, build
 from optimizer.preparing.case import Case
-from optimizer.results.plan import Plan
-from optimizer.settings import OnProgress, Progress, RunOptions, ShouldStop, SolveReport
+from optimizer.settings import OnProgress, RunOptions, ShouldStop
 from optimizer.solving import explain, extract
-from optimizer.solving.highs import cancel_all
 from optimizer.solving.learning import Learning
 from optimizer.solving.master import Master, Relaxed
 from optimizer.solving.oracles import BlockOracle
-from optimizer.solving.planning_arrays import PlanningArrays, to_arrays
+from optimizer.solving.planning_arrays import DISCRETE, KINDS, PlanningArrays, less, to_arrays
+from optimizer.solving.run import Run
 from optimizer.solving.truth import Truth, quotas, true_cost
 
-DISCRETE = ("open", "permit", "connected", "halls")
-ALL = (*DISCRETE, "units")
-FINAL_SHARE = 0.08
-"""Share of the time that is kept for the last evaluation with dispatch."""
+ALL = KINDS
 FEW_INTEGERS = 400
 FIRST_ROUNDS, MORE_ROUNDS, SMALL_ROUNDS, EXPLORE_ROUNDS, REFIT_ROUNDS = 6, 3, 12, 6, 30
 FIRST_GAP = 0.01
@@ -51,48 +47,50 @@ class Incumbent:
     truth: Truth
 
 
-class Engine:
-    """One decomposition solve; holds clock, bound and best plan."""
+@dataclass(frozen=True, eq=False)
+class Given:
+    """What is known before some sites of a larger case are solved by themselves.
+
+    Parameters
+    ----------
+    oracle : of the whole case
+    cuts : (site, period, coefficients, whether of cost)
+    used : what other sites take of joint rows by (constraint, index)
+    """
+
+    oracle: BlockOracle
+    cuts: Iterable[tuple[str, int, np.ndarray, bool]]
+    used: Mapping[tuple[str, Hashable], float]
+
+
+class Engine(Run):
+    """One decomposition solve over one planning model; holds clock, bound and best plan."""
 
     def __init__(
         self,
         case: Case,
         options: RunOptions,
-        on_progress: OnProgress | None,
-        should_stop: ShouldStop | None,
+        on_progress: OnProgress | None = None,
+        should_stop: ShouldStop | None = None,
+        given: Given | None = None,
     ) -> None:
-        self.case, self.options, self.on_progress = case, options, on_progress
-        self.started = time.monotonic()
-        self._asked_to_stop = should_stop or (lambda: False)
-        limit = options.time_limit_s
-        self.limit = float(case.inputs.setting("time_limit_s")) if limit is None else limit
-        gap = options.gap
-        self.gap = float(case.inputs.setting("gap")) if gap is None else gap
-        self.bound = -np.inf
+        super().__init__(case, options, on_progress, should_stop)
         self.best: Incumbent | None = None
-        self.report = SolveReport(engine="decomposition")
-        self.phase = "build"
         self.relaxed: Relaxed | None = None
         self.keep = np.empty(0, dtype=int)
+        self.seeded = 0
         self.planning: Planning = build(case)
         self.arrays: PlanningArrays = to_arrays(self.planning)
-        self.oracle = BlockOracle(
-            case,
-            options.threads,
-            min(1e-7, max(1e-9, self.gap * 1e-2)),
-            proof=max(1e-9, 5e-3 * self.gap),
-        )
+        if given is None:
+            self.oracle = make_oracle(case, options, self.gap)
+        else:
+            self.oracle = given.oracle
+            self.arrays = less(self.arrays, given.used)
         self.known = Learning(case, self.arrays, self.oracle)
+        self.given = given
         self.master = Master(case, self.arrays, self.known, self.gap, self.stopping)
         self.note(f"planning model: {self.arrays.matrix.shape[0]} rows, {self.arrays.count} "
                   f"columns, {int(self.arrays.integer.sum())} whole")  # fmt: skip
-
-    # -- clock and progress -------------------------------------------------------------
-
-    @property
-    def seconds(self) -> float:
-        """Since the solve began [s]."""
-        return time.monotonic() - self.started
 
     @property
     def small(self) -> bool:
@@ -100,40 +98,19 @@ class Engine:
         return int(self.arrays.integer.sum()) <= FEW_INTEGERS
 
     @property
-    def left(self) -> float:
-        """Until the search must end [s]."""
-        return self.limit * (1 - FINAL_SHARE) - self.seconds
+    def cuts(self) -> int:
+        """Cuts known so far."""
+        return len(self.known.pool)
 
-    def stopping(self) -> bool:
-        """Whether to end as soon as possible."""
-        return self._asked_to_stop() or self.left <= 0
-
-    def gap_now(self) -> float:
-        """Proven relative gap."""
-        if self.best is None or not np.isfinite(self.bound):
-            return np.inf
-        total = self.best.truth.total
-        return (total - self.bound) / max(abs(total), 1e-9)
-
-    def note(self, text: str) -> None:
-        """A line of the log."""
-        self.report.log.append(f"{self.seconds:8.1f} s  {text}")
-
-    def tell(self, phase: str) -> None:
-        """Report progress."""
-        self.phase = phase
-        best = np.inf if self.best is None else self.best.truth.total * 1e3
-        line = Progress(self.seconds, phase, self.bound * 1e3, best, self.gap_now())
-        self.report.progress.append(line)
-        self.note(f"{phase}: bound {line.bound / 1e6:,.1f} best {best / 1e6:,.1f} M$ "
-                  f"gap {line.gap:.2%} cuts {len(self.known.pool)}")  # fmt: skip
-        if self.on_progress is not None:
-            self.on_progress(line)
-
-    def raise_bound(self, bound: float) -> None:
-        """Keep the best proven bound."""
-        if np.isfinite(bound):
-            self.bound = max(self.bound, bound)
+    def size(self) -> dict[str, int]:
+        """Rows, columns, nonzeros and integers of the planning model."""
+        matrix = self.arrays.matrix
+        return {
+            "rows": int(matrix.shape[0]),
+            "columns": self.arrays.count,
+            "nonzeros": int(matrix.nnz),
+            "integers": int(self.arrays.integer.sum()),
+        }
 
     def no_plan(self) -> OptimizerError:
         """Why there is no plan, told within the time that is left."""
@@ -250,9 +227,9 @@ class Engine:
         if self._unserved(x, truth):
             self.note("a plan was dropped: it cannot serve what its deadlines demand")
             return np.inf
-        known = np.inf if self.best is None else self.best.truth.total
-        if truth.total < known and self._holds(x):
+        if truth.total < self.total and self._holds(x):
             self.best = Incumbent(quotas(self.case, self.arrays, truth, x), truth)
+            self.total = truth.total
         return truth.total
 
     def improve(
@@ -266,11 +243,29 @@ class Engine:
         if self.best is not None:
             self.keep = np.union1d(self.keep, self.master.thin([self.best.x]))
 
+    def seed(self) -> None:
+        """The cuts that are known before any plan asks."""
+        if self.given is None:
+            self.known.seed()
+            self.known.seed_mixes()
+        else:
+            for site, period, row, cost in self.given.cuts:
+                self.known.pool.add(site, period, row, cost=cost)
+        self.seeded = self.cuts
+        self.tell("seed")
+
+    def again(self) -> None:
+        """A better plan than the one that is known, without a proof."""
+        self.relax(FIRST_ROUNDS)
+        while self.gap_now() > self.gap and not self.stopping():
+            before = self.total
+            self.improve(max(5.0, 0.4 * self.left), REFIT_ROUNDS)
+            if self.total >= before - 1e-5 * abs(before):
+                break
+
     def search(self) -> str:
         """Run the steps; returns why the search ended."""
-        self.known.seed()
-        self.known.seed_mixes()
-        self.tell("seed")
+        self.seed()
         relaxed = self.relax(SMALL_ROUNDS if self.small else FIRST_ROUNDS)
         seconds = min(60.0, max(2.0, 0.1 * self.limit))
         if not self.small:
@@ -283,10 +278,10 @@ class Engine:
         stalled = 0
         while self.gap_now() > self.gap:
             if self.stopping():
-                return "interrupted" if self._asked_to_stop() else "time_limit"
-            state = (self.bound, self.best.truth.total if self.best else np.inf)
+                return "interrupted" if self.interrupted else "time_limit"
+            state = (self.bound, self.total)
             self.improve(seconds, REFIT_ROUNDS, None if self.small else self.relax_more)
-            same = state == (self.bound, self.best.truth.total if self.best else np.inf)
+            same = state == (self.bound, self.total)
             stalled = stalled + 1 if same else 0
             if stalled >= 25:
                 return "exhausted"
@@ -385,69 +380,8 @@ class Engine:
         return extract.cleaned(self.planning, self.arrays, y)
 
 
-def solve_case(
-    case: Case,
-    options: RunOptions | None = None,
-    on_progress: OnProgress | None = None,
-    should_stop: ShouldStop | None = None,
-) -> Plan:
-    """Solve a case.
-
-    Parameters
-    ----------
-    case : a prepared case
-    options : gap, time limit, engine, threads; None takes the case's own
-    on_progress : called with bound, best plan and gap as they improve
-    should_stop : asked often; True ends the search with the best plan so far
-
-    Raises
-    ------
-    NoPlanError : no plan meets all limits
-    StoppedError : stopped before there was a plan
-    """
-    options = options or RunOptions()
-    if options.engine == "monolith":
-        from optimizer.solving import whole
-
-        return whole.solve(case, options, on_progress, should_stop)
-    engine = Engine(case, options, on_progress, should_stop)
-    try:
-        reason = engine.search()
-        engine.polish()
-        if engine.best is None:
-            if engine.seconds < 0.9 * engine.limit and reason != "interrupted":
-                raise engine.no_plan()
-            raise StoppedError(
-                f"No plan was found within {engine.seconds:.0f} s. Give it more time "
-                "(--time-limit) or ask for a wider gap (--gap)."
-            )
-        engine.phase = "settle"
-        final = engine.settle()
-    finally:
-        engine.oracle.close()
-    return _plan(engine, final, reason)
-
-
-def _plan(engine: Engine, final: Incumbent, reason: str) -> Plan:
-    report, arrays = engine.report, engine.arrays
-    total = final.truth.total
-    gap = (total - engine.bound) / max(abs(total), 1e-9)
-    report.objective, report.bound = total * 1e3, min(engine.bound, total) * 1e3
-    report.status = "optimal" if gap <= engine.gap else "feasible"
-    report.stop_reason = "gap" if report.status == "optimal" else reason
-    least = explain.unavoidable_delay(arrays, seconds=min(10.0, 0.03 * engine.limit))
-    report.unavoidable_delay_usd = least * 1e3
-    report.problem = {
-        "rows": int(arrays.matrix.shape[0]),
-        "columns": arrays.count,
-        "nonzeros": int(arrays.matrix.nnz),
-        "integers": int(arrays.integer.sum()),
-        "blocks": len(engine.case.sites) * len(engine.case.periods),
-        "block_rows": engine.oracle.rows,
-        "cuts": len(engine.master.pool),
-    }
-    report.timing["solve"] = engine.seconds
-    return extract.to_plan(engine.planning, arrays, engine.oracle, final.x, final.truth, report)
-
-
-__all__ = ["Engine", "cancel_all", "solve_case"]
+def make_oracle(case: Case, options: RunOptions, gap: float) -> BlockOracle:
+    """The operating blocks of a case, as closely as the gap asks."""
+    return BlockOracle(
+        case, options.threads, min(1e-7, max(1e-9, gap * 1e-2)), proof=max(1e-9, 5e-3 * gap)
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -167,6 +167,18 @@ class Extraction:
             )  # fmt: skip
             if site.opening_usd:
                 self._cash(first.month, name, "opening", "opening", site.opening_usd)
+
+    def leave_closed(self, sites: Sequence[str]) -> None:
+        """Sites that are not opened, all in the order of the input."""
+        table = self.case.inputs.tables["sites"].set_index("site")
+        for name in sites:
+            row = table.loc[name]
+            self.rows["sites"].append(
+                (name, row["longitude"], row["latitude"], row["market"], row["jurisdiction"],
+                 False, "", pd.NaT)
+            )  # fmt: skip
+        order = {name: k for k, name in enumerate(table.index)}
+        self.rows["sites"].sort(key=lambda r: order[r[0]])
 
     def _steps(
         self, site: str, kind: str, item: str, variant: Variant, q: int, amount: float, unit: str
@@ -509,10 +521,15 @@ def to_plan(
     x: np.ndarray,
     truth: Truth,
     report: SolveReport,
+    unused: Sequence[str] = (),
 ) -> Plan:
-    """The plan's tables and dispatch; ``report.objective`` becomes the sum of the costs."""
+    """The plan's tables and dispatch; ``report.objective`` becomes the sum of the costs.
+
+    ``unused`` are sites that the planning model leaves out because nothing is built there.
+    """
     extraction = Extraction(planning, arrays, oracle, x, truth)
     extraction.decisions()
+    extraction.leave_closed(unused)
     extraction.compute()
     extraction.costs()
     extraction.operation()

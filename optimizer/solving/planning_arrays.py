@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,9 @@ JOINT = (
     "co2_within_cap",
 )  # fmt: skip
 """Rows over all sites (``add_joint`` of the model's parts)."""
-KINDS = ("open", "permit", "connected", "halls", "units")
+DISCRETE = ("open", "permit", "connected", "halls")
+KINDS = (*DISCRETE, "units")
+"""Kinds of whole columns; units cost little to relax, the others much."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,4 +121,16 @@ def to_arrays(planning: Planning) -> PlanningArrays:
         row_owner=[row.constraint.parent_component().local_name for row in form.rows],
         row_index=[row.constraint.index() for row in form.rows],
         delay=delay,
+    )
+
+
+def less(arrays: PlanningArrays, used: Mapping[tuple[str, Hashable], float]) -> PlanningArrays:
+    """The arrays with what others use of some rows taken from their sides."""
+    if not used:
+        return arrays
+    amount = np.array(
+        [used.get(key, 0.0) for key in zip(arrays.row_owner, arrays.row_index, strict=True)]
+    )
+    return replace(
+        arrays, row_lower=arrays.row_lower - amount, row_upper=arrays.row_upper - amount
     )

@@ -24,6 +24,7 @@ class Operated:
 
     cost: float
     unserved: float
+    co2: float
     dispatch: np.ndarray | None
 
 
@@ -190,15 +191,17 @@ def _settle(case: Case, truth: Truth, group: str, search: _Search, keep_dispatch
     assert main is not None
     other = search.low if theta > 0 and search.low is not None else None
     for k, outcome in enumerate(main.outcomes):
-        cost, unserved, dispatch = outcome.cost, outcome.unserved, outcome.dispatch
+        cost, unserved, co2 = outcome.cost, outcome.unserved, outcome.co2
+        dispatch = outcome.dispatch
         if other is not None:
             partner = other.outcomes[k]
             cost = theta * partner.cost + (1 - theta) * cost
             unserved = theta * partner.unserved + (1 - theta) * unserved
+            co2 = theta * partner.co2 + (1 - theta) * co2
             if keep_dispatch and dispatch is not None and partner.dispatch is not None:
                 dispatch = theta * partner.dispatch + (1 - theta) * dispatch
         task = outcome.task
-        truth.operating[task.site, task.period] = Operated(cost, unserved, dispatch)
+        truth.operating[task.site, task.period] = Operated(cost, unserved, co2, dispatch)
         truth.total += cost * case.periods[task.period].pass_weight
         truth.unserved += unserved * case.periods[task.period].passes
 

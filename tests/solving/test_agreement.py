@@ -80,7 +80,7 @@ def random_rows(seed: int) -> Rows:
 )
 def test_decomposition_and_monolith_agree(seed: int) -> None:
     prepared = case(random_rows(seed))
-    split = solve_case(prepared, RunOptions(gap=1e-8, time_limit_s=300, engine="decomposition"))
+    split = solve_case(prepared, RunOptions(gap=1e-8, time_limit_s=300, engine="few"))
     whole = solve_case(prepared, RunOptions(gap=1e-9, time_limit_s=300, engine="monolith"))
     assert split.report.objective == pytest.approx(whole.report.objective, rel=1e-6)
     assert split.report.bound <= whole.report.objective * (1 + 1e-7)

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from optimizer.model.build import build
 from optimizer.preparing.case import Case
 from optimizer.solving.planning_arrays import JOINT, PlanningArrays, to_arrays
+from optimizer.solving.presolve import Reduced, reduce
 
 Key = tuple[str, Hashable]
 
@@ -22,12 +23,14 @@ class Part:
     Parameters
     ----------
     arrays : own rows and columns; no Pyomo variables are kept
+    form : the same made smaller
     joint : coefficients in the joint rows; shape (joint rows, columns)
     names : (variable, index) of each column
     """
 
     site: str
     arrays: PlanningArrays
+    form: Reduced
     joint: sp.csr_matrix
     names: tuple[Key, ...]
 
@@ -63,6 +66,17 @@ class Joint:
     def rows(self) -> int:
         """Number of joint rows."""
         return len(self.keys)
+
+    def owned(self, *owners: str) -> np.ndarray:
+        """Whether each row belongs to one of these constraints."""
+        return np.array([owner in owners for owner, _ in self.keys], dtype=bool)
+
+    def bound(self, prices: np.ndarray, sites: float) -> float:
+        """Lagrangian bound at prices, with the sum of bounds of all sites at them [k$]."""
+        sides = np.where(prices > 0, self.lower, self.upper)
+        used = prices != 0
+        reduced = self.cost - self.own.T @ prices
+        return float(prices[used] @ sides[used] + np.minimum(reduced, 0.0) @ self.most) + sites
 
 
 @dataclass(eq=False)
@@ -154,5 +168,7 @@ def _part(
         row_index=[o for o, s in zip(arrays.row_index, shared, strict=True) if not s],
         delay=np.zeros(len(keep)),
     )
-    part = Part(site, own, sp.csr_matrix((0, len(keep))), tuple(names[k] for k in keep))
+    form = reduce(own)
+    assert form is not None, "a site without anything is always possible"
+    part = Part(site, own, form, sp.csr_matrix((0, len(keep))), tuple(names[k] for k in keep))
     return part, (to_row[mine.row], mine.col, mine.data)

@@ -1,0 +1,368 @@
+"""Many sites: prices of the joint rows give the bound, groups of sites the plan.
+
+1. a few sites with their share of demand and slots stand for all: prices of the joint rows;
+2. at these prices every site is solved by itself: a proven bound, and which sites pay;
+3. those that pay, and some more, in groups, each with its share of the joint rows, are solved
+   like a small case: together they make a plan;
+4. the bound again at the groups' prices; then some sites at a time are planned anew while the
+   others stand, first those that cost most above what they would cost at the prices.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+
+from optimizer.preparing.case import Case
+from optimizer.settings import OnProgress, RunOptions, ShouldStop
+from optimizer.solving.engine import Engine, Given, Incumbent, make_oracle
+from optimizer.solving.highs import INFINITY
+from optimizer.solving.many.known import Known
+from optimizer.solving.many.parts import Key, split
+from optimizer.solving.many.pricing import Priced, Pricing
+from optimizer.solving.many.shares import SitePlan, backlog_cost, remaining, scaled
+from optimizer.solving.run import Run
+from optimizer.solving.truth import Truth
+
+SAMPLE, GROUP = 12, 16
+"""Sites that stand for all at first, and about as many as are planned together."""
+SAMPLE_ROUNDS, SAMPLE_TOLERANCE = 10, 5e-3
+FIRST_SHARE = 0.4
+"""First price of a placed MW, in what its delay costs."""
+EXPLORE_ROUNDS, EXPLORED, PER_KIND = 6, 0.02, 2
+SPARE = 1.6
+"""IT MW of the sites that are planned in groups, in the largest demand."""
+RISE = 1.02
+"""Factor of the price of demand at which further sites are looked for."""
+NEIGHBOUR_SECONDS, STALLED = 60.0, 12
+
+
+class ManySites(Run):
+    """One solve of a case with many sites."""
+
+    def __init__(
+        self, case: Case, options: RunOptions, on_progress: OnProgress | None = None,
+        should_stop: ShouldStop | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(case, options, on_progress, should_stop)
+        self.threads = max(1, options.threads)
+        self.parts, self.joint = split(case)
+        self.oracle = make_oracle(case, options, self.gap)
+        self.known = Known(case, self.oracle)
+        self.pricing = Pricing(
+            self.parts, self.known, self.threads, int(case.inputs.setting("seed"))
+        )
+        self.random = np.random.default_rng(int(case.inputs.setting("seed")))
+        self.prices = np.zeros(self.joint.rows)
+        self.worth: dict[str, float] = {}
+        """What each site earns at the prices, <= 0 [k$]."""
+        self.plans: dict[str, SitePlan] = {}
+        self.place = {
+            name: {key: k for k, key in enumerate(part.names)} for name, part in self.parts.items()
+        }
+        self.note(f"{len(self.parts)} sites, {self.joint.rows} joint rows, "
+                  f"{len(self.known.of)} kinds of blocks")  # fmt: skip
+
+    @property
+    def cuts(self) -> int:
+        """Cuts known so far."""
+        return len(self.known.pool)
+
+    def size(self) -> dict[str, int]:
+        """Rows, columns, nonzeros and integers of all sites' planning models and joint rows."""
+        all_ = [part.arrays for part in self.parts.values()]
+        return {
+            "rows": sum(a.matrix.shape[0] for a in all_) + self.joint.rows,
+            "columns": sum(a.count for a in all_) + len(self.joint.cost),
+            "nonzeros": sum(a.matrix.nnz for a in all_)
+            + sum(part.joint.nnz for part in self.parts.values()) + self.joint.own.nnz,
+            "integers": sum(int(a.integer.sum()) for a in all_),
+        }  # fmt: skip
+
+    # -- prices and bound -----------------------------------------------------------------
+
+    def _uniform(self, share: float) -> np.ndarray:
+        """Prices at which a placed MW is worth a share of its delay, and nothing else counts."""
+        prices = np.zeros(self.joint.rows)
+        delay = dict(zip((index for _, index in self.joint.names), self.joint.cost, strict=True))
+        for k in np.flatnonzero(self.joint.owned("demand_met")):
+            prices[k] = share * delay[self.joint.keys[k][1]]
+        return prices
+
+    def co2(self, prices: np.ndarray) -> dict[str, float]:
+        """Price of each group's cap [k$/t, discounted]."""
+        return {g: max(0.0, -float(prices[k])) / 1000 for g, k in self.joint.co2_row.items()}
+
+    def price(self, prices: np.ndarray, *, whole: bool = False) -> list[Priced]:
+        """Every site by itself at these prices; raises the bound."""
+        found = self.pricing.all(list(self.parts), prices, whole)
+        bound = self.joint.bound(prices, sum(min(f.bound, 0.0) for f in found))
+        if bound > self.bound:
+            self.prices = prices
+            self.worth = {f.site: min(f.bound, 0.0) for f in found}
+        self.raise_bound(bound)
+        return found
+
+    def explore(self, prices: np.ndarray, rounds: int) -> list[Priced]:
+        """Learn what blocks cost at the plans that pay, until cuts tell nearly all of it."""
+        found: list[Priced] = []
+        for _ in range(rounds):
+            found = self.pricing.all(list(self.parts), prices)
+            if self.stopping():
+                break
+            asked: dict[str, list[Priced]] = {}
+            for f in sorted(found, key=lambda f: f.value):
+                if f.x is not None and f.value < -1e-3:
+                    asked.setdefault(self.oracle.like[f.site], []).append(f)
+            points = {
+                f.site: np.maximum(f.x[self.parts[f.site].arrays.link[f.site]], 0.0)
+                for some in asked.values()
+                for f in some[:PER_KIND]
+                if f.x is not None
+            }
+            before, after = self.known.learn(points, self.co2(prices))
+            if after - before <= EXPLORED * abs(after):
+                break
+        return found
+
+    # -- some sites by themselves -----------------------------------------------------------
+
+    def _engine(self, case: Case, used: dict[Key, float], seconds: float, gap: float) -> Engine:
+        options = replace(self.options, gap=gap, time_limit_s=max(1.0, seconds))
+        cuts = self.known.cuts_of(list(case.sites))
+        given = Given(self.oracle, cuts, used)
+        return Engine(case, options, None, self.stopping, given)
+
+    def _keep_cuts(self, engine: Engine, known: int) -> None:
+        """Take over what an engine has learnt."""
+        for site, period, row, cost in engine.known.pool.since(known):
+            kind = int(self.known.kinds[site][period])
+            self.known.pool.add(kind, row[: len(self.known.names[site])], cost=cost)
+
+    def _duals(self, engine: Engine, row_dual: np.ndarray) -> np.ndarray:
+        """Duals of an engine's planning rows as prices of the joint rows."""
+        number = {key: k for k, key in enumerate(self.joint.keys)}
+        prices = np.zeros(self.joint.rows)
+        keys = zip(engine.arrays.row_owner, engine.arrays.row_index, strict=True)
+        for row, key in enumerate(keys):
+            if key in number:
+                prices[number[key]] = row_dual[row]
+        return prices
+
+    def sample(self, sites: Sequence[str]) -> np.ndarray:
+        """Prices of the joint rows at the relaxed optimum of a few sites with their share."""
+        share = self._capacity(sites) / self._capacity(list(self.parts))
+        engine = self._engine(scaled(self.case, sites, share), {}, self.left, self.gap)
+        engine.seed()
+        known = engine.cuts
+        arrays = engine.arrays
+        # Rounding a small share of the demand to whole blocks would say nothing of all of it.
+        rounded = np.array([owner == "demand_in_blocks" for owner in arrays.row_owner])
+        plain = replace(arrays, row_lower=np.where(rounded, -INFINITY, arrays.row_lower))
+        relaxed = engine.master.relax(
+            plain, rounds=SAMPLE_ROUNDS, tolerance=SAMPLE_TOLERANCE,
+            deadline=time.monotonic() + 0.2 * self.left,
+        )  # fmt: skip
+        self._keep_cuts(engine, known)
+        if relaxed is None:
+            return self._uniform(1.0)
+        return self._duals(engine, relaxed.row_dual)
+
+    def _capacity(self, sites: Sequence[str]) -> float:
+        return sum(self.case.sites[s].max_it_mw for s in sites)
+
+    def _take(self, engine: Engine) -> dict[str, SitePlan]:
+        """The plans of an engine's sites from its best plan."""
+        assert engine.best is not None
+        x, truth = engine.best.x, engine.best.truth
+        value: dict[str, dict[Key, float]] = {s: {} for s in engine.case.sites}
+        for v, at in zip(engine.arrays.variables, x, strict=True):
+            block = v.parent_block()
+            if block.index() is not None:
+                value[block.index()][v.parent_component().local_name, v.index()] = float(at)
+        plans = {}
+        for site, by_key in value.items():
+            part = self.parts[site]
+            own = np.array([by_key.get(key, 0.0) for key in part.names])
+            for p, operated in (
+                (p, truth.operating.get((site, p))) for p in range(len(self.case.periods))
+            ):
+                own[part.arrays.operating[site][p]] = operated.cost if operated else 0.0
+                if operated is not None and ("co2_quota", p) in self.place[site]:
+                    own[self.place[site]["co2_quota", p]] = operated.co2 / 1000.0
+            plans[site] = SitePlan(
+                site, own, float(part.arrays.cost @ own) + part.arrays.constant, part.joint @ own
+            )
+        return plans
+
+    def value(self, plans: dict[str, SitePlan]) -> float:
+        """Whole cost of a set of plans [k$]."""
+        return sum(p.cost for p in plans.values()) + backlog_cost(self.case, self.joint, plans)
+
+    # -- groups -----------------------------------------------------------------------------
+
+    def promising(self, found: Sequence[Priced]) -> list[str]:
+        """Sites that pay at the prices, best first, and more at higher ones until there is room."""
+        need = SPARE * max(
+            (sum(d for (_, _, q), d in self.case.demand.items() if q == p)
+             for p in range(len(self.case.periods))), default=0.0,
+        )  # fmt: skip
+        chosen = [f.site for f in sorted(found, key=lambda f: f.value) if f.value < -1e-3]
+        prices, demand = self.prices.copy(), self.joint.owned("demand_met")
+        for _ in range(30):
+            if self._capacity(chosen) >= need or len(chosen) == len(self.parts):
+                break
+            prices[demand] *= RISE
+            rest = [s for s in self.parts if s not in set(chosen)]
+            more = self.pricing.all(rest, prices)
+            chosen += [f.site for f in sorted(more, key=lambda f: f.value) if f.value < -1e-3]
+        # Not many more than needed: the last ones hardly pay.
+        enough = np.cumsum([self.case.sites[s].max_it_mw for s in chosen])
+        return chosen[: int(np.searchsorted(enough, need)) + 1]
+
+    def groups(self, sites: Sequence[str]) -> list[list[str]]:
+        """Sites dealt out, best first, so that groups are alike."""
+        count = max(1, round(len(sites) / GROUP))
+        return [list(sites[k::count]) for k in range(count)]
+
+    def plan_groups(self, groups: Sequence[Sequence[str]], seconds: float) -> list[np.ndarray]:
+        """Plan each group with its share of the joint rows; returns the groups' prices."""
+        whole = sum(self._capacity(g) for g in groups)
+        prices: list[np.ndarray] = []
+
+        def work(group: Sequence[str]) -> Engine:
+            case = scaled(self.case, group, self._capacity(group) / whole)
+            engine = self._engine(case, {}, min(seconds, self.left), 0.5 * self.gap)
+            engine.search()
+            return engine
+
+        at_once = self.threads if len(groups) > 1 else 1
+        with ThreadPoolExecutor(at_once) as threads:
+            for number, engine in enumerate(threads.map(work, groups)):
+                if engine.best is not None:
+                    self.plans.update(self._take(engine))
+                if engine.relaxed is not None:
+                    prices.append(self._duals(engine, engine.relaxed.row_dual))
+                self._keep_cuts(engine, engine.seeded)
+                self.note(f"group {number + 1} of {len(groups)}: bound {engine.bound / 1e3:,.1f} "
+                          f"best {engine.total / 1e3:,.1f} after {engine.seconds:.0f} s")  # fmt: skip
+        return prices
+
+    # -- better plans -----------------------------------------------------------------------
+
+    def regret(self) -> dict[str, float]:
+        """What each site costs at the prices above the least that it could [k$]."""
+        return {
+            s: (self.plans[s].cost - float(self.prices @ self.plans[s].use) if s in self.plans
+                else 0.0) - self.worth.get(s, 0.0)
+            for s in self.parts
+        }  # fmt: skip
+
+    def neighbours(self, count: int, tried: dict[str, int]) -> list[list[str]]:
+        """Sets of sites to plan anew: those with the highest regret, least often tried first."""
+        regret = self.regret()
+        open_ = {s for s, p in self.plans.items() if p.use.any()}
+        pool = [s for s in self.parts if s in open_ or regret[s] > 1e-3]
+        noise = dict(zip(pool, self.random.uniform(0.5, 1.5, len(pool)), strict=True))
+        pool.sort(key=lambda s: -noise[s] * regret[s] / 2.0 ** tried.get(s, 0))
+        size = min(GROUP, max(1, -(-len(pool) // count)))
+        return [g for k in range(count) if (g := pool[k : k + count * size : count])]
+
+    def improve(self, sets: Sequence[Sequence[str]], seconds: float) -> float:
+        """Plan these sets of sites anew, each while all other sites stand; returns the gain [k$]."""
+        share = 1.0 / len(sets)
+        before = self.value(self.plans)
+
+        def work(sites: Sequence[str]) -> tuple[Engine, dict[str, SitePlan]]:
+            case, used = remaining(self.case, self.joint, self.plans, sites, share)
+            engine = self._engine(case, used, min(seconds, self.left), 0.25 * self.gap)
+            engine.seed()
+            start = self._point(engine, sites)
+            engine.consider(start)
+            engine.again()
+            return engine, {} if engine.best is None else self._take(engine)
+
+        with ThreadPoolExecutor(len(sets)) as threads:
+            done = list(threads.map(work, sets))
+        for engine, plans in done:
+            self._keep_cuts(engine, engine.seeded)
+            changed = {**self.plans, **plans}
+            if plans and self.value(changed) < self.value(self.plans):
+                self.plans = changed
+        return before - self.value(self.plans)
+
+    def _point(self, engine: Engine, sites: Sequence[str]) -> np.ndarray:
+        """The plans of these sites as a point of an engine's planning model."""
+        x = np.zeros(engine.arrays.count)
+        for k, v in enumerate(engine.arrays.variables):
+            site = v.parent_block().index()
+            if site is not None and site in self.plans:
+                at = self.place[site].get((v.parent_component().local_name, v.index()))
+                if at is not None:
+                    x[k] = self.plans[site].x[at]
+        return x
+
+    # -- the whole --------------------------------------------------------------------------
+
+    def search(self) -> str:
+        """Run the steps; returns why the search ended."""
+        self.known.seed()
+        self.tell("seed")
+        first = self._uniform(FIRST_SHARE)
+        found = {f.site: f.value for f in self.explore(first, 3)}
+        rank = sorted(self.parts, key=lambda s: found[s] / self.case.sites[s].max_it_mw)
+        count = min(SAMPLE, len(rank))
+        prices = self.sample([rank[int((k + 0.5) * len(rank) / count)] for k in range(count)])
+        self.tell("sample")
+        self.explore(prices, EXPLORE_ROUNDS)
+        priced = self.price(prices)
+        self.tell("prices")
+        groups = self.groups(self.promising(priced))
+        share = self.threads / max(self.threads, len(groups))
+        found_prices = self.plan_groups(groups, 0.5 * self.left * share)
+        self._publish()
+        self.tell("groups")
+        self.better_prices(found_prices)
+        tried: dict[str, int] = {}
+        stalled = 0
+        while self.gap_now() > self.gap:
+            if self.stopping():
+                return "interrupted" if self.interrupted else "time_limit"
+            sets = self.neighbours(self.threads if len(groups) > 1 else 1, tried)
+            for s in (s for some in sets for s in some):
+                tried[s] = tried.get(s, 0) + 1
+            gain = self.improve(sets, NEIGHBOUR_SECONDS)
+            self._publish()
+            self.tell("improve")
+            stalled = 0 if gain > 1e-6 * self.total else stalled + 1
+            if stalled >= STALLED:
+                return "exhausted"
+        return "gap"
+
+    def better_prices(self, candidates: Sequence[np.ndarray]) -> None:
+        """The bound at the mean of the groups' prices, and between it and the best so far."""
+        if not candidates or self.stopping():
+            return
+        mean = np.mean(candidates, axis=0)
+        self.explore(mean, 2)
+        self.price(mean)
+        for share in (0.5, 0.25):
+            if not self.stopping():
+                self.price(self.prices + share * (mean - self.prices))
+        self.tell("prices")
+
+    def _publish(self) -> None:
+        if self.plans:
+            self.total = self.value(self.plans)
+
+    def settle(self) -> tuple[Engine, Incumbent]:
+        """All sites that are used as one planning model, with dispatch and nothing unserved."""
+        chosen = [s for s in self.parts if s in self.plans and self.plans[s].use.any()]
+        case = replace(self.case, sites={s: self.case.sites[s] for s in chosen})
+        engine = Engine(case, self.options, None, self._asked_to_stop, Given(self.oracle, (), {}))
+        engine.best = Incumbent(self._point(engine, chosen), Truth(co2_price=self.co2(self.prices)))
+        return engine, engine.settle()

@@ -1,0 +1,159 @@
+"""The best plan of one site under prices of the joint rows, and a proven bound of its value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import highspy
+import numpy as np
+import scipy.sparse as sp
+
+from optimizer.solving.highs import INFINITY, make_model, run_lp, run_mip
+from optimizer.solving.many.known import Known
+from optimizer.solving.many.parts import Part
+from optimizer.solving.planning_arrays import DISCRETE, KINDS
+
+LAZY_ROUNDS = 6
+VIOLATED = 1e-6
+"""Relative to a block's cost, what a cut may miss while a site is priced."""
+SHORT_MW = 1e-4
+SECONDS = 20.0
+MIP_GAP = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class Priced:
+    """A site's plan at prices: ``bound`` <= reduced cost of any plan of it; ``x`` may be None."""
+
+    site: str
+    bound: float
+    value: float
+    x: np.ndarray | None
+
+
+class Pricing:
+    """Prices the parts of all sites, some side by side.
+
+    Each site keeps the cuts that mattered at its last points.
+    """
+
+    def __init__(
+        self, parts: dict[str, Part], known: Known, threads: int, seed: int
+    ) -> None:
+        self.parts, self.pool, self.kinds = parts, known.pool, known.kinds
+        self.seed = seed
+        # The first cut of each kind bounds the operating cost from below.
+        self._first = {name: {(p, 0) for p in range(len(known.kinds[name]))} for name in parts}
+        self._threads = ThreadPoolExecutor(max_workers=max(1, threads))
+        self.forget()
+
+    def close(self) -> None:
+        """End the threads."""
+        self._threads.shutdown()
+
+    def forget(self) -> None:
+        """Begin again with the first cuts: numbers of the others have changed."""
+        self._active: dict[str, set[tuple[int, int]]] = dict(self._first)
+
+    def all(self, sites: Sequence[str], prices: np.ndarray, whole: bool = False) -> list[Priced]:
+        """All these sites at the same prices of the joint rows [k$ a unit]."""
+        return list(self._threads.map(lambda name: self.one(name, prices, whole), sites))
+
+    def one(self, site: str, prices: np.ndarray, whole: bool) -> Priced:
+        """One site: its relaxation with the cuts that matter, then whole numbers."""
+        part = self.parts[site]
+        form = part.form
+        cost = form.map.T @ (part.arrays.cost - part.joint.T @ prices)
+        active, relaxed = self._relax(part, cost)
+        if relaxed is None:
+            return Priced(site, -INFINITY, INFINITY, None)
+        value, x = relaxed
+        if not whole or value > -1e-6:
+            return Priced(site, value, value, x)
+        discrete = np.isin(form.kind, [KINDS.index(k) for k in DISCRETE])
+        model = self._model(
+            part, cost, sorted(active), discrete, mip_rel_gap=MIP_GAP, random_seed=self.seed
+        )
+        solved = form.solution(run_mip(model, discrete, SECONDS))
+        return Priced(site, max(solved.bound, value), solved.value, solved.x)
+
+    def _relax(
+        self, part: Part, cost: np.ndarray
+    ) -> tuple[set[tuple[int, int]], tuple[float, np.ndarray] | None]:
+        """The linear program with the cuts that its optimum needs."""
+        active = set(self._active[part.site])
+        order = sorted(active)
+        model = self._model(part, cost, order)
+        form = part.form
+        for number in range(LAZY_ROUNDS):
+            solved = form.solution(run_lp(model, SECONDS))
+            if solved.x is None:
+                return active, None
+            new = sorted(self._violated(part, solved.x) - active)
+            if not new or number == LAZY_ROUNDS - 1:
+                break
+            rows, sides = form.cuts(self._rows(part, new))
+            model.addRows(
+                len(new), sides, np.full(len(new), INFINITY), rows.nnz,
+                rows.indptr[:-1].astype(np.int32), rows.indices.astype(np.int32), rows.data,
+            )  # fmt: skip
+            order += new
+            active |= set(new)
+        needed = np.abs(solved.row_dual[part.arrays.matrix.shape[0] :]) > 1e-9
+        kept = {c for c, need in zip(order, needed, strict=False) if need}
+        self._active[part.site] = kept | self._first[part.site]
+        return active, (solved.value, solved.x)
+
+    def _model(
+        self, part: Part, cost: np.ndarray, cuts: Sequence[tuple[int, int]],
+        whole: np.ndarray | None = None, **options: object,
+    ) -> highspy.Highs:  # fmt: skip
+        form = part.form
+        rows, sides = form.cuts(self._rows(part, cuts))
+        model = make_model(
+            cost, form.lower, form.upper, sp.vstack([form.matrix, rows], format="csr"),
+            np.append(form.row_lower, sides),
+            np.append(form.row_upper, np.full(len(sides), INFINITY)), whole, **options,
+        )  # fmt: skip
+        model.changeObjectiveOffset(float(part.arrays.cost @ form.shift))
+        return model
+
+    def _rows(self, part: Part, cuts: Sequence[tuple[int, int]]) -> sp.csr_matrix:
+        """Cuts (period, number) as rows over the part's columns."""
+        kinds, pool = self.kinds[part.site], self.pool
+        period = np.array([p for p, _ in cuts])
+        rows = np.array([pool.rows(kinds[p])[c] for p, c in cuts])
+        costs = np.array([pool.costs(kinds[p])[c] for p, c in cuts])
+        columns = part.arrays.link[part.site][:, period].T
+        i, k = np.nonzero(rows)
+        n = np.flatnonzero(costs)
+        return sp.csr_matrix(
+            (
+                np.concatenate([-rows[i, k], np.ones(len(n))]),
+                (
+                    np.concatenate([i, n]),
+                    np.concatenate([columns[i, k], part.arrays.operating[part.site][period[n]]]),
+                ),
+            ),
+            shape=(len(cuts), part.count),
+        )
+
+    def _violated(self, part: Part, x: np.ndarray) -> set[tuple[int, int]]:
+        """For each period the cost cut and the other cut that x violates most."""
+        at = x[part.arrays.link[part.site]]
+        paid = x[part.arrays.operating[part.site]]
+        found = set()
+        for p, kind in enumerate(self.kinds[part.site]):
+            said = np.einsum("ck,k->c", self.pool.rows(kind), at[:, p])
+            costs = self.pool.costs(kind) > 0
+            over = np.where(costs, said - paid[p], -np.inf)
+            worst = int(np.argmax(over))
+            if over[worst] > VIOLATED * (1 + abs(paid[p])):
+                found.add((p, worst))
+            short = np.where(costs, -np.inf, said)
+            worst = int(np.argmax(short))
+            if short[worst] > SHORT_MW:
+                found.add((p, worst))
+        return found

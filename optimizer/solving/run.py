@@ -1,0 +1,86 @@
+"""Clock, progress, bound and log of one solve."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from optimizer.preparing.case import Case
+from optimizer.settings import OnProgress, Progress, RunOptions, ShouldStop, SolveReport
+
+FINAL_SHARE = 0.08
+"""Share of the time that is kept for the last evaluation with dispatch."""
+
+
+class Run:
+    """What every way of solving keeps: when to stop, and what is proven and found so far [k$]."""
+
+    def __init__(
+        self, case: Case, options: RunOptions, on_progress: OnProgress | None,
+        should_stop: ShouldStop | None,
+    ) -> None:  # fmt: skip
+        self.case, self.options, self.on_progress = case, options, on_progress
+        self.started = time.monotonic()
+        self._asked_to_stop = should_stop or (lambda: False)
+        limit = options.time_limit_s
+        self.limit = float(case.inputs.setting("time_limit_s")) if limit is None else limit
+        gap = options.gap
+        self.gap = float(case.inputs.setting("gap")) if gap is None else gap
+        self.bound = -np.inf
+        self.total = np.inf
+        self.report = SolveReport(engine="decomposition")
+        self.phase = "build"
+
+    @property
+    def seconds(self) -> float:
+        """Since the solve began [s]."""
+        return time.monotonic() - self.started
+
+    @property
+    def left(self) -> float:
+        """Until the search must end [s]."""
+        return self.limit * (1 - FINAL_SHARE) - self.seconds
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the user asked to stop."""
+        return self._asked_to_stop()
+
+    def stopping(self) -> bool:
+        """Whether to end as soon as possible."""
+        return self._asked_to_stop() or self.left <= 0
+
+    def gap_now(self) -> float:
+        """Proven relative gap."""
+        if not np.isfinite(self.total) or not np.isfinite(self.bound):
+            return np.inf
+        return float((self.total - self.bound) / max(abs(self.total), 1e-9))
+
+    def raise_bound(self, bound: float) -> None:
+        """Keep the best proven bound."""
+        if np.isfinite(bound):
+            self.bound = max(self.bound, bound)
+
+    @property
+    def cuts(self) -> int:
+        """Cuts known so far."""
+        return 0
+
+    def size(self) -> dict[str, int]:
+        """Rows, columns, nonzeros and integers of the planning model."""
+        return {}
+
+    def note(self, text: str) -> None:
+        """A line of the log."""
+        self.report.log.append(f"{self.seconds:8.1f} s  {text}")
+
+    def tell(self, phase: str) -> None:
+        """Report progress."""
+        self.phase = phase
+        line = Progress(self.seconds, phase, self.bound * 1e3, self.total * 1e3, self.gap_now())
+        self.report.progress.append(line)
+        self.note(f"{phase}: bound {line.bound / 1e6:,.1f} best {line.best / 1e6:,.1f} M$ "
+                  f"gap {line.gap:.2%} cuts {self.cuts}")  # fmt: skip
+        if self.on_progress is not None:
+            self.on_progress(line)

@@ -1,0 +1,116 @@
+"""Solve a case: chooses the engine, and makes a plan of what it finds."""
+
+from __future__ import annotations
+
+from optimizer.errors import StoppedError
+from optimizer.preparing.case import Case
+from optimizer.results.plan import Plan
+from optimizer.settings import OnProgress, RunOptions, ShouldStop
+from optimizer.solving import explain, extract
+from optimizer.solving.engine import Engine, Incumbent
+from optimizer.solving.many.engine import ManySites
+from optimizer.solving.run import Run
+
+FEW_BLOCKS = 420
+"""Sites x periods up to which all sites are planned in one model."""
+
+
+def chosen_engine(case: Case, options: RunOptions) -> str:
+    """``few``, ``many`` or ``monolith``: as asked, or by the size of the case."""
+    if options.engine in ("few", "many", "monolith"):
+        return options.engine
+    return "few" if len(case.sites) * len(case.periods) <= FEW_BLOCKS else "many"
+
+
+def solve_case(
+    case: Case,
+    options: RunOptions | None = None,
+    on_progress: OnProgress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Plan:
+    """Solve a case.
+
+    Parameters
+    ----------
+    case : a prepared case
+    options : gap, time limit, engine, threads; None takes the case's own
+    on_progress : called with bound, best plan and gap as they improve
+    should_stop : asked often; True ends the search with the best plan so far
+
+    Raises
+    ------
+    NoPlanError : no plan meets all limits
+    StoppedError : stopped before there was a plan
+    """
+    options = options or RunOptions()
+    engine = chosen_engine(case, options)
+    if engine == "monolith":
+        from optimizer.solving import whole
+
+        return whole.solve(case, options, on_progress, should_stop)
+    if engine == "many":
+        return _many(ManySites(case, options, on_progress, should_stop))
+    return _few(Engine(case, options, on_progress, should_stop))
+
+
+def _few(engine: Engine) -> Plan:
+    try:
+        reason = engine.search()
+        engine.polish()
+        if engine.best is None:
+            if engine.seconds < 0.9 * engine.limit and reason != "interrupted":
+                raise engine.no_plan()
+            raise _stopped(engine)
+        engine.phase = "settle"
+        final = engine.settle()
+    finally:
+        engine.oracle.close()
+    least = explain.unavoidable_delay(engine.arrays, seconds=min(10.0, 0.03 * engine.limit))
+    return _plan(engine, engine, final, reason, least)
+
+
+def _many(run: ManySites) -> Plan:
+    try:
+        reason = run.search()
+        if not run.plans:
+            raise _stopped(run)
+        run.phase = "settle"
+        engine, final = run.settle()
+    finally:
+        run.pricing.close()
+        run.oracle.close()
+    # The plan's own delay: none is taken for unavoidable that might be avoided.
+    own = float(engine.arrays.delay @ final.x)
+    return _plan(run, engine, final, reason, own)
+
+
+def _stopped(run: Run) -> StoppedError:
+    return StoppedError(
+        f"No plan was found within {run.seconds:.0f} s. Give it more time "
+        "(--time-limit) or ask for a wider gap (--gap)."
+    )
+
+
+def _plan(run: Run, engine: Engine, final: Incumbent, reason: str, delay: float) -> Plan:
+    """The plan of what ``run`` has found, in ``engine``'s model of the sites that are used."""
+    report, arrays = run.report, engine.arrays
+    total = final.truth.total
+    gap = (total - run.bound) / max(abs(total), 1e-9)
+    report.objective, report.bound = total * 1e3, min(run.bound, total) * 1e3
+    report.status = "optimal" if gap <= run.gap else "feasible"
+    report.stop_reason = "gap" if report.status == "optimal" else reason
+    report.unavoidable_delay_usd = delay * 1e3
+    report.problem = {
+        **run.size(),
+        "blocks": len(run.case.sites) * len(run.case.periods),
+        "block_rows": engine.oracle.rows,
+        "cuts": run.cuts,
+    }
+    report.timing["solve"] = run.seconds
+    others = [site for site in run.case.sites if site not in engine.case.sites]
+    return extract.to_plan(
+        engine.planning, arrays, engine.oracle, final.x, final.truth, report, others
+    )
+
+
+__all__ = ["chosen_engine", "solve_case"]
