@@ -34,6 +34,7 @@ FIRST_ROUNDS, MORE_ROUNDS, SMALL_ROUNDS, EXPLORE_ROUNDS, REFIT_ROUNDS = 6, 3, 12
 FIRST_GAP = 0.01
 """Gap of the first mixed-integer solve of a large case: a plan is wanted soon."""
 MIP_ROUNDS, REFITS, MENDS = 4, 3, 10
+PATIENCE = 25
 POLISH_ROUNDS, POLISH_SECONDS = 15, 60.0
 NEAR_ENOUGH = 0.02
 """Share by which what a plan lacks may be understated while it is mended."""
@@ -263,8 +264,11 @@ class Engine(Run):
             if self.total >= before - 1e-5 * abs(before):
                 break
 
-    def search(self) -> str:
-        """Run the steps; returns why the search ended."""
+    def search(self, patience: int = PATIENCE) -> str:
+        """Run the steps; returns why the search ended.
+
+        After ``patience`` passes that change neither bound nor plan there is no more to hope.
+        """
         self.seed()
         relaxed = self.relax(SMALL_ROUNDS if self.small else FIRST_ROUNDS)
         seconds = min(60.0, max(2.0, 0.1 * self.limit))
@@ -281,9 +285,10 @@ class Engine(Run):
                 return "interrupted" if self.interrupted else "time_limit"
             state = (self.bound, self.total)
             self.improve(seconds, REFIT_ROUNDS, None if self.small else self.relax_more)
-            same = state == (self.bound, self.total)
+            near = 1e-5 * abs(self.total) if patience < PATIENCE else 0.0
+            same = self.bound <= state[0] + near and self.total >= state[1] - near
             stalled = stalled + 1 if same else 0
-            if stalled >= 25:
+            if stalled >= patience:
                 return "exhausted"
         return "gap"
 

@@ -80,12 +80,14 @@ class _LazyLP:
     ``margin`` is the share of each block's load by which adequacy cuts ask for more.
     """
 
-    def __init__(self, pool: CutPool, arrays: PlanningArrays, cuts: np.ndarray | None) -> None:
-        self.pool, self.arrays = pool, arrays
+    def __init__(
+        self, pool: CutPool, arrays: PlanningArrays, form: Reduced | None,
+        cuts: np.ndarray | None,
+    ) -> None:  # fmt: skip
+        self.pool, self.arrays, self.form = pool, arrays, form
         self.active = np.arange(len(self.pool)) if cuts is None else cuts
         self.first = arrays.matrix.shape[0]
         self.margin: np.ndarray | None = None
-        self.form = reduce(arrays)
         self._load()
 
     def _load(self) -> None:
@@ -150,6 +152,7 @@ class Master:
         should_stop: Callable[[], bool],
     ) -> None:
         self.case, self.arrays, self.known, self.gap = case, arrays, known, gap
+        self._form: Reduced | None = None
         self.pool, self.should_stop = known.pool, should_stop
 
     def co2_prices(self, solution: Solution) -> dict[str, float]:
@@ -158,6 +161,14 @@ class Master:
             group: max(0.0, -float(solution.row_dual[row])) / 1000.0
             for group, row in self.arrays.co2_row.items()
         }
+
+    def reduced(self, arrays: PlanningArrays) -> Reduced | None:
+        """The arrays made smaller; those of the whole model are kept."""
+        if arrays is not self.arrays:
+            return reduce(arrays)
+        if self._form is None:
+            self._form = reduce(arrays)
+        return self._form
 
     # -- linear relaxation --------------------------------------------------------------
 
@@ -184,7 +195,7 @@ class Master:
         is. They end early when the LP costs more than ``cutoff``. None if the rows are
         infeasible.
         """
-        lp = _LazyLP(self.pool, arrays, cuts)
+        lp = _LazyLP(self.pool, arrays, self.reduced(arrays), cuts)
         fixed_co2, known = co2, self.known
         center, estimate = start, np.inf
         center_co2: dict[str, float] | None = None
@@ -314,7 +325,7 @@ class Master:
 
         HiGHS runs on one thread; ``meanwhile`` runs beside it.
         """
-        form = reduce(self.arrays if arrays is None else arrays)
+        form = self.reduced(self.arrays if arrays is None else arrays)
         if form is None:
             return NO_POINT
         whole = np.isin(form.kind, [KINDS.index(k) for k in kinds])

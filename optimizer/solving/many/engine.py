@@ -17,6 +17,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from optimizer.errors import OptimizerError
 from optimizer.preparing.case import Case
 from optimizer.settings import OnProgress, RunOptions, ShouldStop
 from optimizer.solving.engine import Engine, Given, Incumbent, make_oracle
@@ -50,7 +51,7 @@ class ManySites(Run):
     ) -> None:  # fmt: skip
         super().__init__(case, options, on_progress, should_stop)
         self.threads = max(1, options.threads)
-        self.parts, self.joint = split(case)
+        self.parts, self.joint = split(case, self.threads, self.note)
         self.oracle = make_oracle(case, options, self.gap)
         self.known = Known(case, self.oracle)
         self.pricing = Pricing(
@@ -194,6 +195,10 @@ class ManySites(Run):
                 own[part.arrays.operating[site][p]] = operated.cost if operated else 0.0
                 if operated is not None and ("co2_quota", p) in self.place[site]:
                     own[self.place[site]["co2_quota", p]] = operated.co2 / 1000.0
+            for p, kind in enumerate(self.known.kinds[site]):
+                at = np.maximum(own[part.arrays.link[site][:, p]], 0.0)
+                if at.any():
+                    self.known.pool.visit(int(kind), at)
             plans[site] = SitePlan(
                 site, own, float(part.arrays.cost @ own) + part.arrays.constant, part.joint @ own
             )
@@ -237,7 +242,10 @@ class ManySites(Run):
         def work(group: Sequence[str]) -> Engine:
             case = scaled(self.case, group, self._capacity(group) / whole)
             engine = self._engine(case, {}, min(seconds, self.left), 0.5 * self.gap)
-            engine.search()
+            try:
+                engine.search(patience=1)
+            except OptimizerError as no_plan:
+                self.note(f"a group has no plan by itself: {str(no_plan).splitlines()[0]}")
             return engine
 
         at_once = self.threads if len(groups) > 1 else 1
@@ -250,6 +258,8 @@ class ManySites(Run):
                 self._keep_cuts(engine, engine.seeded)
                 self.note(f"group {number + 1} of {len(groups)}: bound {engine.bound / 1e3:,.1f} "
                           f"best {engine.total / 1e3:,.1f} after {engine.seconds:.0f} s")  # fmt: skip
+                self._publish()
+                self.tell("groups")
         return prices
 
     # -- better plans -----------------------------------------------------------------------
@@ -281,15 +291,19 @@ class ManySites(Run):
             case, used = remaining(self.case, self.joint, self.plans, sites, share)
             engine = self._engine(case, used, min(seconds, self.left), 0.25 * self.gap)
             engine.seed()
-            start = self._point(engine, sites)
-            engine.consider(start)
-            engine.again()
+            engine.consider(self._point(engine, sites))
+            try:
+                engine.again()
+            except OptimizerError as no_plan:
+                self.note(f"a neighbourhood has no plan: {str(no_plan).splitlines()[0]}")
             return engine, {} if engine.best is None else self._take(engine)
 
         with ThreadPoolExecutor(len(sets)) as threads:
             done = list(threads.map(work, sets))
         for engine, plans in done:
             self._keep_cuts(engine, engine.seeded)
+            self.note(f"{len(engine.case.sites)} sites anew after {engine.seconds:.0f} s: "
+                      f"bound {engine.bound / 1e3:,.1f} best {engine.total / 1e3:,.1f}")  # fmt: skip
             changed = {**self.plans, **plans}
             if plans and self.value(changed) < self.value(self.plans):
                 self.plans = changed
@@ -324,8 +338,6 @@ class ManySites(Run):
         groups = self.groups(self.promising(priced))
         share = self.threads / max(self.threads, len(groups))
         found_prices = self.plan_groups(groups, 0.5 * self.left * share)
-        self._publish()
-        self.tell("groups")
         self.better_prices(found_prices)
         tried: dict[str, int] = {}
         stalled = 0
@@ -343,8 +355,14 @@ class ManySites(Run):
                 return "exhausted"
         return "gap"
 
+    def _age(self) -> None:
+        """Forget cuts that no longer matter."""
+        if self.known.pool.age():
+            self.pricing.forget()
+
     def better_prices(self, candidates: Sequence[np.ndarray]) -> None:
         """The bound at the mean of the groups' prices, and between it and the best so far."""
+        self._age()
         if not candidates or self.stopping():
             return
         mean = np.mean(candidates, axis=0)

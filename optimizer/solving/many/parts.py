@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+import multiprocessing
+from collections.abc import Callable, Hashable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +17,9 @@ from optimizer.solving.planning_arrays import JOINT, PlanningArrays, to_arrays
 from optimizer.solving.presolve import Reduced, reduce
 
 Key = tuple[str, Hashable]
+
+MANY = 60
+"""Sites from which several processes build the parts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,73 +85,114 @@ class Joint:
         return float(prices[used] @ sides[used] + np.minimum(reduced, 0.0) @ self.most) + sites
 
 
-@dataclass(eq=False)
-class _Rows:
-    """Joint rows as they turn up, site by site."""
-
-    number: dict[Key, int]
-    lower: list[float]
-    upper: list[float]
+Entries = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def split(case: Case, sites: Sequence[str] | None = None) -> tuple[dict[str, Part], Joint]:
+@dataclass(frozen=True, eq=False)
+class _Raw:
+    """A part before all joint rows are known.
+
+    Parameters
+    ----------
+    rows : (key, lower, upper) of the joint rows in which it has terms
+    entries : of the joint rows: (position in ``rows``, column, value)
+    backlog : (name, cost, most, {key: coefficient}) of the columns that wait
+    """
+
+    part: Part
+    rows: list[tuple[Key, float, float]]
+    entries: Entries
+    backlog: list[tuple[Key, float, float, dict[Key, float]]]
+
+
+def split(
+    case: Case, processes: int = 1, note: Callable[[str], None] = lambda text: None
+) -> tuple[dict[str, Part], Joint]:
     """Build the planning model site by site, so that it never stands as a whole.
 
-    The sum of the parts' costs and joint terms is the whole model's.
+    The sum of the parts' costs and joint terms is the whole model's. Many sites are built by
+    several processes; what a process does not deliver is built here.
     """
-    rows = _Rows({}, [], [])
-    backlog: dict[Key, tuple[float, float, dict[int, float]]] = {}
-    raw = [
-        _part(case, name, rows, backlog) for name in (list(case.sites) if sites is None else sites)
-    ]
-    count = len(rows.number)
+    sites = list(case.sites)
+    made: dict[str, _Raw] = {}
+    if processes > 1 and len(sites) >= MANY and "fork" in multiprocessing.get_all_start_methods():
+        try:
+            made = _by_processes(case, sites, processes)
+        except (BrokenProcessPool, OSError) as broken:
+            note(f"a process that built planning models died ({broken}); built here instead")
+    return _joined([made.get(site) or _part(case, site) for site in sites])
+
+
+def _by_processes(case: Case, sites: list[str], processes: int) -> dict[str, _Raw]:
+    """Parts by name; the processes are copies of this one, so that the case is not sent."""
+    global _shared_case
+    _shared_case = case
+    try:
+        context = multiprocessing.get_context("fork")
+        with ProcessPoolExecutor(processes, mp_context=context) as pool:
+            return {raw.part.site: raw for raw in pool.map(_shared_part, sites, chunksize=8)}
+    finally:
+        _shared_case = None
+
+
+_shared_case: Case | None = None
+
+
+def _shared_part(site: str) -> _Raw:
+    assert _shared_case is not None
+    return _part(_shared_case, site)
+
+
+def _joined(raw: list[_Raw]) -> tuple[dict[str, Part], Joint]:
+    """Number the joint rows over all parts."""
+    number: dict[Key, int] = {}
+    sides: list[tuple[float, float]] = []
+    backlog: dict[Key, tuple[float, float, dict[Key, float]]] = {}
+    for one in raw:
+        for key, low, high in one.rows:
+            if key not in number:
+                number[key] = len(number)
+                sides.append((low, high))
+        for name, cost, most, column in one.backlog:
+            backlog.setdefault(name, (cost, most, column))
     parts = {}
-    for part, entries in raw:
-        i, j, v = entries
-        joint = sp.csr_matrix((v, (i, j)), shape=(count, part.count))
-        parts[part.site] = replace(part, joint=joint)
-    own = sp.lil_matrix((count, len(backlog)))
+    for one in raw:
+        to_row = np.array([number[key] for key, _, _ in one.rows], dtype=int)
+        i, j, v = one.entries
+        joint = sp.csr_matrix((v, (to_row[i], j)), shape=(len(number), one.part.count))
+        parts[one.part.site] = replace(one.part, joint=joint)
+    own = sp.lil_matrix((len(number), len(backlog)))
     for k, (_, _, column) in enumerate(backlog.values()):
-        for row, value in column.items():
-            own[row, k] = value
-    joint_rows = Joint(
-        keys=tuple(rows.number),
-        lower=np.array(rows.lower),
-        upper=np.array(rows.upper),
+        for key, value in column.items():
+            own[number[key], k] = value
+    return parts, Joint(
+        keys=tuple(number),
+        lower=np.array([low for low, _ in sides]),
+        upper=np.array([high for _, high in sides]),
         own=own.tocsr(),
         cost=np.array([c for c, _, _ in backlog.values()]),
         most=np.array([m for _, m, _ in backlog.values()]),
         names=tuple(backlog),
-        co2_row={
-            str(key[1]): k for key, k in rows.number.items() if key[0] == "co2_within_cap"
-        },
-    )  # fmt: skip
-    return parts, joint_rows
+        co2_row={str(key[1]): k for key, k in number.items() if key[0] == "co2_within_cap"},
+    )
 
 
-def _part(
-    case: Case, site: str, rows: _Rows,
-    backlog: dict[Key, tuple[float, float, dict[int, float]]],
-) -> tuple[Part, tuple[np.ndarray, np.ndarray, np.ndarray]]:  # fmt: skip
+def _part(case: Case, site: str) -> _Raw:
     arrays = to_arrays(build(case, [site]))
     names = [(v.parent_component().local_name, v.index()) for v in arrays.variables]
     waits = np.array([name == "backlog" for name, _ in names])
     shared = np.array([owner in JOINT for owner in arrays.row_owner], dtype=bool)
-    numbers = []
-    for k in np.flatnonzero(shared):
-        key = (arrays.row_owner[k], arrays.row_index[k])
-        if key not in rows.number:
-            rows.number[key] = len(rows.number)
-            rows.lower.append(float(arrays.row_lower[k]))
-            rows.upper.append(float(arrays.row_upper[k]))
-        numbers.append(rows.number[key])
-    to_row = np.array(numbers, dtype=int)
+    rows = [
+        ((arrays.row_owner[k], arrays.row_index[k]), float(arrays.row_lower[k]),
+         float(arrays.row_upper[k]))
+        for k in np.flatnonzero(shared)
+    ]  # fmt: skip
     terms = arrays.matrix[shared].tocsc()
+    backlog = []
     for k in np.flatnonzero(waits):
-        if names[k] not in backlog:
-            column = terms[:, k].tocoo()
-            entries = {int(to_row[i]): float(v) for i, v in zip(column.row, column.data, strict=True)}
-            backlog[names[k]] = (float(arrays.cost[k]), float(arrays.upper[k]), entries)
+        column = terms[:, k].tocoo()
+        entries = {rows[i][0]: float(v) for i, v in zip(column.row, column.data, strict=True)}
+        backlog.append((names[k], float(arrays.cost[k]), float(arrays.upper[k]), entries))
     keep = np.flatnonzero(~waits)
     place = np.full(arrays.count, -1)
     place[keep] = np.arange(len(keep))
@@ -165,10 +212,10 @@ def _part(
         operating={s: place[columns] for s, columns in arrays.operating.items()},
         co2_row={},
         row_owner=[o for o, s in zip(arrays.row_owner, shared, strict=True) if not s],
-        row_index=[o for o, s in zip(arrays.row_index, shared, strict=True) if not s],
+        row_index=[],
         delay=np.zeros(len(keep)),
     )
     form = reduce(own)
     assert form is not None, "a site without anything is always possible"
     part = Part(site, own, form, sp.csr_matrix((0, len(keep))), tuple(names[k] for k in keep))
-    return part, (to_row[mine.row], mine.col, mine.data)
+    return _Raw(part, rows, (mine.row, mine.col, mine.data), backlog)

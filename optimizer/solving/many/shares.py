@@ -93,12 +93,15 @@ def remaining(
 
 
 def backlog_cost(case: Case, joint: Joint, plans: Mapping[str, SitePlan]) -> float:
-    """Cost of what nobody serves [k$]."""
+    """Cost of what nobody serves [k$]; infinite where it may not wait."""
     total = placed(joint, plans)
     number = {key: k for k, key in enumerate(joint.keys)}
     cost = dict(zip((index for _, index in joint.names), joint.cost, strict=True))
-    return sum(
-        cost[key] * max(0.0, wanted - (total[number["demand_met", key]]))
-        for key, wanted in case.demand.items()
-        if key in cost and ("demand_met", key) in number
-    )
+    paid = 0.0
+    for key, wanted in case.demand.items():
+        row = number.get(("demand_met", key))
+        waits = wanted if row is None else max(0.0, wanted - float(total[row]))
+        if waits > case.max_backlog[key] + 1e-6 * (1 + wanted):
+            return np.inf
+        paid += cost.get(key, 0.0) * waits
+    return paid
