@@ -32,9 +32,14 @@ ANY = 0.9
 
 
 @cache
+def infeasible(name: str) -> Case:
+    return case(CASES[name].rows(), series())
+
+
+@cache
 def found(name: str) -> NoPlanError:
     with pytest.raises(NoPlanError) as caught:
-        solve_case(case(CASES[name].rows(), series()), OPTIONS)
+        solve_case(infeasible(name), OPTIONS)
     return caught.value
 
 
@@ -89,7 +94,7 @@ def test_there_are_forty_cases_and_some_are_infeasible_by_whole_units_only() -> 
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_limits_named_clash_and_none_can_be_left_out(name: str) -> None:
-    made = case(CASES[name].rows(), series())
+    made = infeasible(name)
     limits = core(name, made)
     assert {limit.group for limit in limits} == CASES[name].groups
     assert len(limits) == len(found(name).clashes)
@@ -106,7 +111,7 @@ def test_the_limits_named_clash_and_none_can_be_left_out(name: str) -> None:
 @pytest.mark.full
 @pytest.mark.parametrize("name", CASES)
 def test_the_plain_model_has_a_plan_without_any_of_them(name: str) -> None:
-    made = case(CASES[name].rows(), series())
+    made = infeasible(name)
     limits = core(name, made)
     for limit in limits:
         assert has_plan(without(made, [m for m in limits if m is not limit])), limit

@@ -136,6 +136,11 @@ class Trials:
                     self.known.pool.add(name, p, -row, cost=False)
 
     @property
+    def is_large(self) -> bool:
+        """Whether showing that a plan exists takes much longer than that none does."""
+        return int(self._free.arrays.integer.sum()) > FEW_INTEGERS
+
+    @property
     def left(self) -> float:
         """Seconds that are left."""
         return self.until - time.monotonic()
@@ -146,10 +151,13 @@ class Trials:
 
     # -- questions ------------------------------------------------------------------------
 
-    def exists(self, held: Iterable[Limit], gone: Iterable[Limit] | None = None) -> bool | None:
+    def exists(
+        self, held: Iterable[Limit], gone: Iterable[Limit] | None = None, *, rounds: int = ROUNDS
+    ) -> bool | None:
         """Whether there is a plan while these limits hold and all others are gone.
 
-        ``gone`` instead names those that are gone. None: not known within the time.
+        ``gone`` instead names those that are gone. None: not known within the time, or within
+        so many rounds of learning what plans lack.
         """
         holds = frozenset(held) if gone is None else frozenset(self.limits) - frozenset(gone)
         if any(holds <= known for known in self._feasible):
@@ -164,7 +172,7 @@ class Trials:
             )
         )
         free = [limit for limit in variant.beyond if limit not in holds]
-        found, _ = self._solve(variant, free, variant.cost, EASY_GAP)
+        found, _ = self._solve(variant, free, variant.cost, EASY_GAP, rounds)
         if found is not None:
             (self._feasible if found else self._infeasible).append(holds)
         return found
@@ -299,7 +307,12 @@ class Trials:
     # -- solving --------------------------------------------------------------------------
 
     def _solve(
-        self, variant: Variant, free: Iterable[Limit], cost: np.ndarray, gap: float
+        self,
+        variant: Variant,
+        free: Iterable[Limit],
+        cost: np.ndarray,
+        gap: float,
+        rounds: int = ROUNDS,
     ) -> tuple[bool | None, np.ndarray | None]:
         """Whether there is a served plan of least cost with these limits gone; the plan."""
         arrays = variant.arrays
@@ -313,8 +326,9 @@ class Trials:
         many = int(arrays.integer.sum()) > FEW_INTEGERS
         x: np.ndarray | None = None
         for whole in (False, True) if many else (True,):
-            margin = MARGIN if many and whole and gap == EASY_GAP else 0.0
-            for number in range(ROUNDS):
+            spare = many and whole and gap == EASY_GAP and rounds == ROUNDS
+            margin = MARGIN if spare else 0.0
+            for number in range(rounds):
                 found = self._optimum(model, whole=whole, margin=margin)
                 if margin and found.x is None:
                     # More than the load cannot be served; the load itself may be.
@@ -325,13 +339,14 @@ class Trials:
                 x = found.x
                 if not self._teach(model, x):
                     break
-                if gap == EASY_GAP and number == 0 and not (many and whole):
+                if gap == EASY_GAP and number == 0 and rounds == ROUNDS and not (many and whole):
                     margin = MARGIN
                     firm = self._firm(model)
                     if firm is not None:
                         return True, firm
             else:
-                return None, None
+                if whole or rounds == ROUNDS:
+                    return None, None
         return True, x
 
     def _firm(self, model: _Bounded) -> np.ndarray | None:
