@@ -42,6 +42,8 @@ EASY_GAP, LEAST_GAP = 1e-3, 1e-4
 GENEROUS = 1e-4
 """Worth of any capacity that is allowed: plans with power to spare are served."""
 
+NEAR_GAP, NEAR_ROUNDS, LONG = 5e-3, 8, 30.0
+"""Gap and rounds at which what is least is near enough in a large case, and seconds of a solve."""
 FIRM_ROUNDS = 6
 """Solves that look for a plan with firm power for every peak, which differ by CO2 alone."""
 MARGIN = 0.05
@@ -208,7 +210,8 @@ class Trials:
             for k, column in enumerate(columns.values()):
                 # What is granted later is the lesser change.
                 cost[column] = scale(limit) / unit * (1 - 1e-4 * k / max(1, len(columns)))
-        found, x = self._solve(variant, limits, cost, LEAST_GAP)
+        gap, rounds = (NEAR_GAP, NEAR_ROUNDS) if self.is_large else (LEAST_GAP, ROUNDS)
+        found, x = self._solve(variant, limits, cost, gap, rounds)
         if not found or x is None:
             return None
         granted = {
@@ -345,7 +348,8 @@ class Trials:
                     if firm is not None:
                         return True, firm
             else:
-                if whole or rounds == ROUNDS:
+                # What is least may stay a little too low: it is checked and raised afterwards.
+                if gap == EASY_GAP and (whole or rounds == ROUNDS):
                     return None, None
         return True, x
 
@@ -380,7 +384,7 @@ class Trials:
         if self.left <= 0:
             return UNKNOWN
         if integer.any():
-            return run_mip(highs, integer, self.left)
+            return run_mip(highs, integer, min(LONG, self.left) if self.is_large else self.left)
         return run_lp(highs, min(60.0, self.left))
 
     def _teach(self, model: _Bounded, x: np.ndarray) -> bool:
