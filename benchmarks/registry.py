@@ -136,6 +136,30 @@ class Made:
 
 
 @dataclass(frozen=True)
+class Staged:
+    """A case of :mod:`benchmarks.stages`: years without lead times."""
+
+    sites: int
+    stages: int
+    seed: int = 0
+
+    @property
+    def name(self) -> str:
+        """``5x3 stages``."""
+        return f"{self.sites}x{self.stages} stages"
+
+    def sizes(self) -> Record:
+        """Sites, periods and seed."""
+        return {"sites": self.sites, "periods": self.stages, "seed": self.seed}
+
+    def prepare(self, folder: Path) -> Path:
+        """Write it once."""
+        target = folder / "cases" / f"{self.sites}-{self.stages}stages-seed{self.seed}"
+        arguments = [target, "--sites", self.sites, "--stages", self.stages, "--seed", self.seed]
+        return _made(target, "benchmarks.stages", arguments)
+
+
+@dataclass(frozen=True)
 class Real:
     """``inputs/texas_southwest``; from seed 1 on a variant of it."""
 
@@ -408,9 +432,7 @@ def peer_told(records: list[Record]) -> str:
     """What one peer reached."""
     gap, best = median(r.get("gap") for r in records), records[0]
     why = (
-        ""
-        if gap is not None
-        else f" ({str(best.get('status')).removeprefix('HighsModelStatus.k')})"
+        "" if gap is not None else f" ({str(best.get('status')).replace('HighsModelStatus.k', '')})"
     )
     return (
         f"{best['subject']}: gap {percent(gap)}{why}, {show(median(r['wall_s'] for r in records), 's')}, "
@@ -618,7 +640,7 @@ class Monolith:
             return []
         gap = max(r["gap"] for r in ours if r.get("gap") is not None)
         proven = all(Target(self.gap).met(r) for r in ours)
-        found = []
+        found: list[Row] = []
         for solver in SOLVERS:
             theirs = of(records, f"monolith, {solver}")
             if not theirs:
@@ -632,14 +654,14 @@ class Monolith:
                 )
             if any(r.get("capped") for r in theirs):
                 told += f"; capped at {show(theirs[0].get('seconds'), 's')}"
-            ran = all("build_s" in r for r in theirs)
-            held = proven and all(g > gap for g in gaps)
-            passed = "not measured" if not ran and not gaps else "asked" if held else "no"
-            found.append(Row(ours[0]["case"], self.asked, "", reached(ours), told, passed))
+            ran = all("build_s" in r and not r.get("capped") for r in theirs)
+            beaten = any(g <= gap for g in gaps)
+            passed = "no" if beaten or not proven else "asked" if ran else "not measured"
+            mine = "as above" if found else reached(ours)
+            found.append(Row(ours[0]["case"], self.asked, "", mine, told, passed))
         return found
 
 
-S_2X2 = Made(2, years=2)
 S_200X20 = Made(200, quarters=20)
 REGISTRY: dict[str, Benchmark] = {
     entry.name: entry
@@ -649,15 +671,15 @@ REGISTRY: dict[str, Benchmark] = {
             {"linopy": (20, 40), "PyPSA": (40, 80), "Pyomo": (100, 200)},
         ),
         Solve(
-            "tiny", "2 sites x 4 quarters, to see that all of this works", (Made(2, quarters=4),),
+            "tiny", "2 sites x 4 quarters, which shows that all of this works", (Made(2, quarters=4),),
             (Target(0.01, wall_s=60),), (), 60,
         ),
         Solve(
-            "5x3", "5 sites x 3 years", (Made(5, years=3),),
+            "5x3", "5 sites x 3 stages", (Staged(5, 3),),
             (Target(0.01, cpu_s=40),), (Target(0.01, cpu_s=10),), 120,
         ),
         Solve(
-            "20x6", "20 sites x 6 years", (Made(20, years=6),),
+            "20x6", "20 sites x 6 stages", (Staged(20, 6),),
             (Target(0.01, wall_s=150, memory_gb=4),), (Target(0.01, wall_s=40, memory_gb=1),), 300,
         ),
         Solve(
@@ -709,6 +731,6 @@ REGISTRY: dict[str, Benchmark] = {
             tuple(Made(200, quarters=20, areas=n) for n in (12, 25, 50, 100, 200)),
             "areas", 0.03, 1800,
         ),
-        Monolith("monolith", "Best-tuned monolith on 2 sites x 2 years", S_2X2, 0.01, 300),
+        Monolith("monolith", "Best-tuned monolith on 2 sites x 2 stages", Staged(2, 2), 0.01, 300),
     )
 }  # fmt: skip

@@ -34,8 +34,10 @@ from benchmarks.registry import (
     exponent,
     seconds_to_gaps,
 )
+from benchmarks.stages import staged
 from benchmarks.table import BEGIN, END, listing, tables, write_between
 from benchmarks.variants import MOVED, variant
+from optimizer.preparing.implied import implied
 
 
 def record(entry: str, case: str, **figures: Any) -> dict[str, Any]:
@@ -124,6 +126,9 @@ def test_tables_judge_all_kinds_of_entries() -> None:
     build = [line for line in lines if "`build`" in line]
     assert ["aim" in build[0].split("|")[-2], "no" in build[1].split("|")[-2]] == [True, True]
     assert "busy" not in text
+    for capped in made:
+        capped["capped"] = True
+    assert "| not measured |" in tables(made)
     made[1]["optimum"] = 2.0
     assert "ANOTHER OPTIMUM" in tables(made)
     made[0]["load"] = 3.0
@@ -199,6 +204,13 @@ def test_variants_keep_the_real_case_and_its_features() -> None:
         assert not one.tables[name].equals(other.tables[name])
     assert len(one.tables["sites"]) == 14 and len(one.tables["periods"]) == 19
     assert set(one.tables["policies"]["kind"]) == set(other.tables["policies"]["kind"])
+
+
+def test_stages_can_be_served_from_the_first_on() -> None:
+    case = staged(2, 2)
+    assert list(case.tables["periods"]["months"]) == [12, 12]
+    assert (case.tables["technologies"]["construction_months"] == 0).all()
+    assert [a.short_mw for a in implied(case).attainable] == [0, 0]
 
 
 @pytest.mark.parametrize("subject", [s for s in SUBJECTS if s != PRODUCT])
