@@ -9,6 +9,7 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from benchmarks.registry import PRODUCT, REGISTRY, Growth, Record, Solve, exponent, median
 
@@ -44,11 +45,13 @@ def growth(entry: Growth, records: list[Record], path: Path) -> Path | None:
     def points(key: str) -> list[float]:
         return [median(r[key] for r in ours if r[entry.along] == n) or 0.0 for n in sizes]
 
+    missed = {r[entry.along] for r in ours if r["gap"] > entry.gap}
     figure = Figure(figsize=WIDE, layout="constrained")
     time, memory = figure.subplots(1, 2)
     for color, (key, name) in zip(COLORS, (("wall_s", "wall"), ("cpu_s", "CPU")), strict=False):
         seconds = points(key)
-        slope = exponent(list(zip(sizes, seconds, strict=True)))
+        closed = [(n, s) for n, s in zip(sizes, seconds, strict=True) if n not in missed]
+        slope = exponent(closed)
         told = name if slope is None else f"{name}, exponent {slope:.2f}"
         time.plot(sizes, seconds, "o-", color=color, label=told)
     time.set(ylabel="seconds", title=f"To a proven gap of {100 * entry.gap:g} %")
@@ -59,8 +62,11 @@ def growth(entry: Growth, records: list[Record], path: Path) -> Path | None:
         axes.set(xlabel=entry.along, xscale="log", yscale="log")
         axes.set_xticks(sizes, [f"{n:,}" for n in sizes])
         axes.minorticks_off()
-    open_cases = [r for r in ours if r["gap"] > entry.gap]
-    for r in open_cases:
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+    for r in ours:
+        if r["gap"] <= entry.gap:
+            continue
         time.annotate(
             f"gap {100 * r['gap']:.1f} %", (r[entry.along], r["wall_s"]),
             textcoords="offset points", xytext=(4, 6), fontsize=8,
