@@ -346,6 +346,12 @@ def of(records: list[Record], subject: str, case: str | None = None) -> list[Rec
     return [r for r in records if r["subject"] == subject and case in (None, r["case"])]
 
 
+def built(records: list[Record]) -> str:
+    """CPU and wall seconds of building, and the memory that it added; medians."""
+    units = (("cpu_s", "CPU s"), ("wall_s", "s"), ("added_mb", "MB"))
+    return ", ".join(show(median(r.get(key) for r in records), unit) for key, unit in units)
+
+
 @dataclass(frozen=True)
 class Build:
     """Building and handing over a block; ``asked`` and ``aim`` are ratios of CPU seconds."""
@@ -385,7 +391,7 @@ class Build:
         for case in dict.fromkeys(r["case"] for r in records):
             ours = of(records, PRODUCT, case)
             cpu, best = median(r.get("cpu_s") for r in ours), ours[0].get("optimum")
-            mine = f"{show(cpu, 'CPU s')}, {show(median(r.get('added_mb') for r in ours), 'MB')}"
+            mine = built(ours)
             for peer, (asked, aim) in self.ratios.items():
                 other = of(records, peer, case)
                 theirs = median(r.get("cpu_s") for r in other)
@@ -395,8 +401,8 @@ class Build:
                                          f"{peer}: {other[0].get('status')}", "no"))  # fmt: skip
                     continue
                 same = all(abs(r["optimum"] - best) <= SAME * abs(best) for r in other)
-                ratio, added = theirs / cpu, median(r.get("added_mb") for r in other)
-                told = f"{peer}: {show(theirs, 'CPU s')}, {show(added, 'MB')}, {ratio:.1f} x"
+                ratio = theirs / cpu
+                told = f"{peer}: {built(other)}, {ratio:.1f} x"
                 told += ", same optimum" if same else ", ANOTHER OPTIMUM"
                 passed = verdict(same and ratio >= asked, same and ratio >= aim)
                 found.append(
