@@ -12,6 +12,7 @@ import argparse
 import importlib
 import json
 import resource
+import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -26,6 +27,7 @@ from optimizer.preparing.case import Case, Site
 from optimizer.solving.highs import INFINITY, make_model
 
 YEAR = 8760
+REPEATS = 5
 LOAD_MW = 100.0
 GRID_FIRM_MW, GRID_FLEXIBLE_MW = 40.0, 30.0
 GENERATION_MW = {"engine": 60.0, "turbine": 40.0, "sun": 120.0, "wind": 60.0}
@@ -175,7 +177,7 @@ def peak_mb() -> float:
 
 
 def timed(subject: str, count: int, *, solve: bool) -> dict[str, float]:
-    """Figures of one build and hand-over, after one that warms up.
+    """Figures of a build and hand-over, the median of several after one that warms up.
 
     Returns
     -------
@@ -184,12 +186,17 @@ def timed(subject: str, count: int, *, solve: bool) -> dict[str, float]:
     """
     block, make = make_block(count), builder(subject)
     before = peak_mb()
-    make(block)
-    cpu, wall = time.process_time(), time.perf_counter()
     model = make(block)
+    cpu, wall = [], []
+    for _ in range(REPEATS):
+        del model
+        cpu_begin, wall_begin = time.process_time(), time.perf_counter()
+        model = make(block)
+        cpu.append(time.process_time() - cpu_begin)
+        wall.append(time.perf_counter() - wall_begin)
     figures = {
-        "cpu_s": time.process_time() - cpu,
-        "wall_s": time.perf_counter() - wall,
+        "cpu_s": statistics.median(cpu),
+        "wall_s": statistics.median(wall),
         "peak_mb": peak_mb(),
         "added_mb": peak_mb() - before,
         "rows": float(model.getNumRow()),
