@@ -15,11 +15,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from optimizer.settings import Engine
+
 CASE = Path(__file__).parents[1] / "inputs" / "texas_southwest"
 GAPS = (0.03, 0.02, 0.01)
 
 
-def solve_once(engine: str, seed: int, gap: float, seconds: float) -> dict[str, Any]:
+def solve_once(engine: Engine, seed: int, gap: float, seconds: float) -> dict[str, Any]:
     """Solve the case in this process; what was reached when."""
     from optimizer import Case
     from optimizer.errors import StoppedError
@@ -29,7 +31,9 @@ def solve_once(engine: str, seed: int, gap: float, seconds: float) -> dict[str, 
 
     begin = time.monotonic()
     lines: list[Progress] = []
-    case = prepare(Case.load(CASE, overrides=[f"settings.seed={seed}"]).inputs)
+    inputs = Case.load(CASE, overrides=[f"settings.seed={seed}"]).inputs
+    assert inputs is not None
+    case = prepare(inputs)
     options = RunOptions(gap=gap, time_limit_s=seconds, engine=engine)
     with contextlib.suppress(StoppedError):
         solve_case(case, options, lines.append)

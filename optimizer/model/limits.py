@@ -13,8 +13,9 @@ joins by declaring its group. There are two kinds:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -139,11 +140,12 @@ def much_mw(case: Case) -> float:
     return max(100.0, MUCH * math.ceil(peak * pue))
 
 
-def rows_of(case: Case, sheet: str) -> Iterator[tuple[int, dict[str, Any]]]:
+@lru_cache(maxsize=256)
+def rows_of(case: Case, sheet: str) -> tuple[tuple[int, dict[str, Any]], ...]:
     """Sheet row and cells of each row of a table."""
     frame = case.inputs.tables[sheet]
-    for number, row in zip(frame.index, frame.to_dict("records"), strict=True):
-        yield int(number), {str(k): v for k, v in row.items()}
+    rows = ({str(k): v for k, v in row.items()} for row in frame.to_dict("records"))
+    return tuple((int(n), row) for n, row in zip(frame.index, rows, strict=True))
 
 
 def sites_of(case: Case, sheet: str, name: str) -> dict[int, list[str]]:

@@ -7,8 +7,12 @@ the input: limits are taken away in the tables, and changes are made in the tabl
 from __future__ import annotations
 
 import copy
+import json
+import subprocess
+import sys
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,13 +22,15 @@ from optimizer.errors import NoPlanError
 from optimizer.model.limits import Amounts, Limit, apply, much_mw
 from optimizer.model.monolith import build_monolith
 from optimizer.preparing.case import Case, prepare
+from optimizer.reading.writing import write_inputs
 from optimizer.settings import RunOptions
 from optimizer.solving.engine import solve_case
+from optimizer.solving.explain import why_not
 from optimizer.solving.explain.trials import GROUPS
 from optimizer.solving.highs import make_model, run_lp, run_mip
 from optimizer.solving.planning_arrays import to_arrays
 from tests.solving.infeasible import CASES, series
-from tests.support import Rows, case
+from tests.support import Rows, base, case
 
 OPTIONS = RunOptions(gap=0.01, time_limit_s=60)
 ANY = 0.9
@@ -32,9 +38,14 @@ ANY = 0.9
 
 
 @cache
+def infeasible(name: str) -> Case:
+    return case(CASES[name].rows(), series())
+
+
+@cache
 def found(name: str) -> NoPlanError:
     with pytest.raises(NoPlanError) as caught:
-        solve_case(case(CASES[name].rows(), series()), OPTIONS)
+        solve_case(infeasible(name), OPTIONS)
     return caught.value
 
 
@@ -89,7 +100,7 @@ def test_there_are_forty_cases_and_some_are_infeasible_by_whole_units_only() -> 
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_limits_named_clash_and_none_can_be_left_out(name: str) -> None:
-    made = case(CASES[name].rows(), series())
+    made = infeasible(name)
     limits = core(name, made)
     assert {limit.group for limit in limits} == CASES[name].groups
     assert len(limits) == len(found(name).clashes)
@@ -106,7 +117,7 @@ def test_the_limits_named_clash_and_none_can_be_left_out(name: str) -> None:
 @pytest.mark.full
 @pytest.mark.parametrize("name", CASES)
 def test_the_plain_model_has_a_plan_without_any_of_them(name: str) -> None:
-    made = case(CASES[name].rows(), series())
+    made = infeasible(name)
     limits = core(name, made)
     for limit in limits:
         assert has_plan(without(made, [m for m in limits if m is not limit])), limit
@@ -119,3 +130,40 @@ def test_every_change_proposed_mends_the_case(name: str) -> None:
     for change in changes:
         plan = solve_case(case(changed(CASES[name].rows(), change), series()), OPTIONS)
         assert plan.report.status == "optimal", change["change"]
+
+
+def test_the_command_line_tells_clashes_and_changes_as_data(tmp_path: Path) -> None:
+    write_inputs(infeasible("too_few_slots").inputs, tmp_path / "case")
+    command = [sys.executable, "-m", "optimizer", "run", str(tmp_path / "case"), "--json"]
+    done = subprocess.run(
+        [*command, "--out", str(tmp_path / "out")], capture_output=True, text=True
+    )
+    assert done.returncode == 4
+    told = json.loads(done.stdout)
+    assert told["status"] == "infeasible"
+    assert [(c["sheet"], c["row"]) for c in told["clashes"]] == [("demand", 2), ("supply", 2)]
+    assert told["changes"][1]["edits"] == [{"sheet": "supply", "row": 2, "values": {"amount": 20}}]
+    assert "supply!2" in done.stderr
+
+
+def test_what_is_least_is_told_as_worked_by_hand() -> None:
+    # 20 MW x 672 h x 0.5 t = 6,720 t in February: 87,600 t in a year of 8,760 h.
+    (cap,) = [c for c in found("too_much_carbon").changes if c["groups"] == ["co2_cap"]]
+    assert cap["edits"][0]["values"] == {"value": 87_600}
+    # 12 MVA serve one hall; the other needs 8 more.
+    (slots,) = [c for c in found("two_sites_share_the_slots").changes if c["groups"] == ["slots"]]
+    assert slots["edits"][0]["values"] == {"amount": 20}
+    # 120 / 0.9 = 133.33 MWh for the night; what is added to 100 is rounded up to three digits.
+    changes = found("the_battery_does_not_last_the_night").changes
+    (energy,) = [c for c in changes if c["groups"] == ["max_mwh"]]
+    assert energy["edits"][0]["values"] == {"max_mwh": 133.4}
+
+
+def test_a_case_with_a_plan_is_not_blamed() -> None:
+    assert why_not(case(base())).exists is True
+
+
+def test_without_time_nothing_is_claimed() -> None:
+    found = why_not(infeasible("too_few_slots"), seconds=-1.0)
+    assert found.exists is None
+    assert "no limits were found that rule one out" in str(found)

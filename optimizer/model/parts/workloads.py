@@ -124,7 +124,7 @@ def _later(case: Case, limit: Limit, beyond: Beyond) -> list[Edit]:
     value, wanted = limit.given + more, case.demand[limit.key]
     period = case.periods[limit.key[2]].name
     words = (
-        f"{more / wanted:.2%} of the demand of {period} later: "
+        f"{100 * more / wanted:.3g} % of the demand of {period} later: "
         f"max_backlog_mw {number(limit.given)} -> {number(value)}"
     )
     return [set_cell(limit, value, words)]

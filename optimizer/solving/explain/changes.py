@@ -13,7 +13,7 @@ from optimizer.solving.explain.trials import Taken, Trials, scale
 
 DIGITS = 3
 """Digits to which what is granted is rounded up."""
-SPARE = (0.0, 0.01, 0.05)
+SPARE = (0.0, 0.02, 0.1, 0.3)
 """Shares by which the least is exceeded until the check finds a plan."""
 DEADLINES = "deadlines"
 

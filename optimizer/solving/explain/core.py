@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from optimizer.model.limits import Amounts, Limit
-from optimizer.solving.explain.trials import GROUPS, Trials
+from optimizer.solving.explain.trials import GROUPS, ROUNDS, Trials
 
 Unit = tuple[Limit, ...]
+FEW_ROUNDS = 2
+"""Rounds in which a large case is asked what plans lack before one is taken for granted."""
 LAST = ("allowed technologies",)
 """Groups that are named only if no other clash is there."""
 
@@ -51,13 +53,24 @@ class Core:
         self.trials, self.proven = trials, True
 
     def _clashes(self, units: Sequence[Unit]) -> bool:
-        found = self.trials.exists([limit for unit in units for limit in unit])
-        if found is None:
-            self.proven = False
-        return found is False
+        rounds = FEW_ROUNDS if self.trials.is_large else ROUNDS
+        held = [limit for unit in units for limit in unit]
+        return self.trials.exists(held, rounds=rounds) is False
 
     def find(self) -> list[Limit]:
-        """First whole groups, then the limits of the groups that are left."""
+        """First whole groups, then the limits of the groups that are left, then each of those.
+
+        Whatever is deleted is shown not to be needed. What is kept is shown to be needed by the
+        last step only: in a large case the steps before take a plan for granted too soon.
+        """
         groups = irreducible(self._clashes, [], in_order(self.trials))
         single: list[Unit] = [(limit,) for group in groups for limit in group]
-        return [limit for unit in irreducible(self._clashes, [], single) for limit in unit]
+        core = [limit for unit in irreducible(self._clashes, [], single) for limit in unit]
+        for limit in reversed(core):
+            fewer = [other for other in core if other is not limit]
+            exists = self.trials.exists(fewer)
+            if exists is False:
+                core = fewer
+            elif exists is None:
+                self.proven = False
+        return core

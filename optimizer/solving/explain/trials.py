@@ -42,6 +42,8 @@ EASY_GAP, LEAST_GAP = 1e-3, 1e-4
 GENEROUS = 1e-4
 """Worth of any capacity that is allowed: plans with power to spare are served."""
 
+NEAR_GAP, NEAR_ROUNDS, LONG = 5e-3, 8, 30.0
+"""Gap and rounds at which what is least is near enough in a large case, and seconds of a solve."""
 FIRM_ROUNDS = 6
 """Solves that look for a plan with firm power for every peak, which differ by CO2 alone."""
 MARGIN = 0.05
@@ -136,6 +138,11 @@ class Trials:
                     self.known.pool.add(name, p, -row, cost=False)
 
     @property
+    def is_large(self) -> bool:
+        """Whether showing that a plan exists takes much longer than that none does."""
+        return int(self._free.arrays.integer.sum()) > FEW_INTEGERS
+
+    @property
     def left(self) -> float:
         """Seconds that are left."""
         return self.until - time.monotonic()
@@ -146,10 +153,13 @@ class Trials:
 
     # -- questions ------------------------------------------------------------------------
 
-    def exists(self, held: Iterable[Limit], gone: Iterable[Limit] | None = None) -> bool | None:
+    def exists(
+        self, held: Iterable[Limit], gone: Iterable[Limit] | None = None, *, rounds: int = ROUNDS
+    ) -> bool | None:
         """Whether there is a plan while these limits hold and all others are gone.
 
-        ``gone`` instead names those that are gone. None: not known within the time.
+        ``gone`` instead names those that are gone. None: not known within the time, or within
+        so many rounds of learning what plans lack.
         """
         holds = frozenset(held) if gone is None else frozenset(self.limits) - frozenset(gone)
         if any(holds <= known for known in self._feasible):
@@ -164,7 +174,7 @@ class Trials:
             )
         )
         free = [limit for limit in variant.beyond if limit not in holds]
-        found, _ = self._solve(variant, free, variant.cost, EASY_GAP)
+        found, _ = self._solve(variant, free, variant.cost, EASY_GAP, rounds)
         if found is not None:
             (self._feasible if found else self._infeasible).append(holds)
         return found
@@ -200,7 +210,8 @@ class Trials:
             for k, column in enumerate(columns.values()):
                 # What is granted later is the lesser change.
                 cost[column] = scale(limit) / unit * (1 - 1e-4 * k / max(1, len(columns)))
-        found, x = self._solve(variant, limits, cost, LEAST_GAP)
+        gap, rounds = (NEAR_GAP, NEAR_ROUNDS) if self.is_large else (LEAST_GAP, ROUNDS)
+        found, x = self._solve(variant, limits, cost, gap, rounds)
         if not found or x is None:
             return None
         granted = {
@@ -299,7 +310,12 @@ class Trials:
     # -- solving --------------------------------------------------------------------------
 
     def _solve(
-        self, variant: Variant, free: Iterable[Limit], cost: np.ndarray, gap: float
+        self,
+        variant: Variant,
+        free: Iterable[Limit],
+        cost: np.ndarray,
+        gap: float,
+        rounds: int = ROUNDS,
     ) -> tuple[bool | None, np.ndarray | None]:
         """Whether there is a served plan of least cost with these limits gone; the plan."""
         arrays = variant.arrays
@@ -313,8 +329,9 @@ class Trials:
         many = int(arrays.integer.sum()) > FEW_INTEGERS
         x: np.ndarray | None = None
         for whole in (False, True) if many else (True,):
-            margin = MARGIN if many and whole and gap == EASY_GAP else 0.0
-            for number in range(ROUNDS):
+            spare = many and whole and gap == EASY_GAP and rounds == ROUNDS
+            margin = MARGIN if spare else 0.0
+            for number in range(rounds):
                 found = self._optimum(model, whole=whole, margin=margin)
                 if margin and found.x is None:
                     # More than the load cannot be served; the load itself may be.
@@ -325,13 +342,15 @@ class Trials:
                 x = found.x
                 if not self._teach(model, x):
                     break
-                if gap == EASY_GAP and number == 0 and not (many and whole):
+                if gap == EASY_GAP and number == 0 and rounds == ROUNDS and not (many and whole):
                     margin = MARGIN
                     firm = self._firm(model)
                     if firm is not None:
                         return True, firm
             else:
-                return None, None
+                # What is least may stay a little too low: it is checked and raised afterwards.
+                if gap == EASY_GAP and (whole or rounds == ROUNDS):
+                    return None, None
         return True, x
 
     def _firm(self, model: _Bounded) -> np.ndarray | None:
@@ -365,7 +384,7 @@ class Trials:
         if self.left <= 0:
             return UNKNOWN
         if integer.any():
-            return run_mip(highs, integer, self.left)
+            return run_mip(highs, integer, min(LONG, self.left) if self.is_large else self.left)
         return run_lp(highs, min(60.0, self.left))
 
     def _teach(self, model: _Bounded, x: np.ndarray) -> bool:
