@@ -39,6 +39,8 @@ FEW_INTEGERS = 300
 """Up to here the mixed-integer model is asked at once, without its relaxation."""
 EASY_GAP, LEAST_GAP = 1e-3, 1e-4
 """Gap of a solve that only asks whether there is a plan, and of one that seeks the least."""
+LATER = 2e-3
+"""By how much less counts what is granted last than what is granted first."""
 GENEROUS = 1e-4
 """Worth of any capacity that is allowed: plans with power to spare are served."""
 
@@ -208,8 +210,7 @@ class Trials:
         for limit in limits:
             columns, unit = variant.beyond.get(limit, {}), units[self.group[limit].name]
             for k, column in enumerate(columns.values()):
-                # What is granted later is the lesser change.
-                cost[column] = scale(limit) / unit * (1 - 1e-4 * k / max(1, len(columns)))
+                cost[column] = scale(limit) / unit * (1 - LATER * k / max(1, len(columns)))
         gap, rounds = (NEAR_GAP, NEAR_ROUNDS) if self.is_large else (LEAST_GAP, ROUNDS)
         found, x = self._solve(variant, limits, cost, gap, rounds)
         if not found or x is None:
