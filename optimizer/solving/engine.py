@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 
 from optimizer.errors import OptimizerError, StoppedError
 from optimizer.model.build import Planning, build
@@ -28,6 +29,7 @@ from optimizer.solving.master import Master, Relaxed
 from optimizer.solving.oracles import BlockOracle
 from optimizer.solving.planning_arrays import PlanningArrays, to_arrays
 from optimizer.solving.truth import Truth, quotas, true_cost
+from optimizer.solving.why import time_for, why_this
 
 DISCRETE = ("open", "permit", "connected", "halls")
 ALL = (*DISCRETE, "units")
@@ -320,6 +322,21 @@ class Engine:
         )
         return Incumbent(x, truth)
 
+    def why(self, final: Incumbent) -> dict[str, pd.DataFrame]:
+        """Tables that say why it is this plan; a bug there does not cost the plan."""
+        begun = time.monotonic()
+        seconds = time_for(self.seconds, self.limit - self.seconds, self.options.why_time_s)
+        try:
+            return why_this(
+                self.planning, self.arrays, self.known, final.x, final.truth, self.serve,
+                bound=self.bound, seconds=seconds, should_stop=self._asked_to_stop,
+            )  # fmt: skip
+        except Exception as bug:
+            self.note(f"why: not told, {type(bug).__name__}: {bug}")
+            return {}
+        finally:
+            self.report.timing["why"] = time.monotonic() - begun
+
     def serve(
         self, x: np.ndarray, guess: dict[str, float], *, tolerance: float,
         keep_dispatch: bool = False,
@@ -423,9 +440,11 @@ def solve_case(
             )
         engine.phase = "settle"
         final = engine.settle()
+        told = engine.why(final) if options.why else {}
     finally:
         engine.oracle.close()
-    return _plan(engine, final, reason)
+    plan = _plan(engine, final, reason)
+    return replace(plan, tables={**plan.tables, **told})
 
 
 def _plan(engine: Engine, final: Incumbent, reason: str) -> Plan:
