@@ -104,6 +104,7 @@ def solve(
     time_limit: float | None = None,
     threads: int = 2,
     engine: Engine = "auto",
+    why: bool = True,
     on_progress: OnProgress | None = None,
 ) -> Plan:
     """Solve a case.
@@ -115,6 +116,7 @@ def solve(
     time_limit : seconds for the search; None: the case's
     threads : number of threads
     engine : ``auto``, ``decomposition`` or ``monolith``
+    why : also tell why it is this plan (``docs/why_this.md``)
     on_progress : called with each :class:`optimizer.settings.Progress`
 
     Raises
@@ -126,7 +128,7 @@ def solve(
     from optimizer.results.verify import verify_plan
     from optimizer.solving.solve import solve_case
 
-    options = RunOptions(gap=gap, time_limit_s=time_limit, threads=threads, engine=engine)
+    options = RunOptions(gap=gap, time_limit_s=time_limit, threads=threads, engine=engine, why=why)
     inner = solve_case(prepare(case.checked()), options, on_progress)
     verification = verify_plan(inner.inputs, inner.tables, inner.dispatch, inner.report.objective)
     return Plan(inner, verification, summarize(inner, verification))

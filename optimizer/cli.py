@@ -116,6 +116,13 @@ def run(
     ] = None,
     threads: Annotated[int, typer.Option(min=1, max=256, help="Processor threads")] = 2,
     engine: Annotated[Engine, typer.Option(help="The monolith is one plain program")] = "auto",
+    why: Annotated[
+        bool, typer.Option("--why/--no-why", help="Tell why it is this plan, by solving again")
+    ] = True,
+    why_time: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="Seconds for that; else a tenth of the solve's"),
+    ] = None,
     sets: SetOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print only the summary")] = False,
     quiet: Annotated[
@@ -128,7 +135,8 @@ def run(
     from optimizer import pipeline
 
     folder = default_folder(case) if out is None else out
-    options = RunOptions(gap=gap, time_limit_s=time_limit, threads=threads, engine=engine)
+    options = RunOptions(gap=gap, time_limit_s=time_limit, threads=threads, engine=engine, why=why,
+                         why_time_s=why_time)  # fmt: skip
     try:
         outcome = pipeline.run(
             case, folder, options, overrides=sets or [], overwrite=overwrite,

@@ -22,6 +22,9 @@ class RunOptions:
         along the rows that they share) or ``monolith`` (one plain Pyomo program); ``auto``
         chooses one of the first two by the size of the case
     seed : seed of everything that draws
+    why : ask, once the plan is settled, why it is this one
+    why_time_s : time for that [s]; None: a tenth of the solve's, at least a few seconds, and
+        never more than is left
     """
 
     gap: float | None = None
@@ -29,6 +32,8 @@ class RunOptions:
     threads: int = 2
     engine: Engine = "auto"
     seed: int | None = None
+    why: bool = False
+    why_time_s: float | None = None
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,7 @@ def much_mw(case: Case) -> float:
     return max(100.0, MUCH * math.ceil(peak * pue))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def rows_of(case: Case, sheet: str) -> tuple[tuple[int, dict[str, Any]], ...]:
     """Sheet row and cells of each row of a table."""
     frame = case.inputs.tables[sheet]

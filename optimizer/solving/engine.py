@@ -15,6 +15,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from optimizer.errors import OptimizerError
 from optimizer.model.build import Planning, build
@@ -27,6 +28,7 @@ from optimizer.solving.oracles import BlockOracle
 from optimizer.solving.planning_arrays import DISCRETE, KINDS, PlanningArrays, less, to_arrays
 from optimizer.solving.run import Run
 from optimizer.solving.truth import Truth, quotas, true_cost
+from optimizer.solving.why import time_for, why_this
 
 ALL = KINDS
 FEW_INTEGERS = 400
@@ -319,6 +321,21 @@ class Engine(Run):
             self.best.x, dict(self.best.truth.co2_price), tolerance=1e-7, keep_dispatch=True
         )
         return Incumbent(x, truth)
+
+    def why(self, final: Incumbent) -> dict[str, pd.DataFrame]:
+        """Tables that say why it is this plan; a bug there does not cost the plan."""
+        begun = time.monotonic()
+        seconds = time_for(self.seconds, self.limit - self.seconds, self.options.why_time_s)
+        try:
+            return why_this(
+                self.planning, self.arrays, self.known, final.x, final.truth, self.serve,
+                bound=self.bound, seconds=seconds, should_stop=self._asked_to_stop,
+            )  # fmt: skip
+        except Exception as bug:
+            self.note(f"why: not told, {type(bug).__name__}: {bug}")
+            return {}
+        finally:
+            self.report.timing["why"] = time.monotonic() - begun
 
     def serve(
         self, x: np.ndarray, guess: dict[str, float], *, tolerance: float,

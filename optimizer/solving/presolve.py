@@ -247,17 +247,8 @@ def reduce(arrays: PlanningArrays) -> Reduced | None:
     rows = np.array([r for r, row in enumerate(work.rows) if row is not None], dtype=int)
     place = np.full(arrays.count, -1)
     place[kept] = np.arange(len(kept))
-    counts, columns, values = [0], [], []
-    for r in rows:
-        row = work.rows[r]
-        assert row is not None
-        columns += [int(place[j]) for j in row]
-        values += row.values()
-        counts.append(len(columns))
-    matrix = sp.csr_matrix(
-        (np.array(values, dtype=float), np.array(columns, dtype=int), np.array(counts)),
-        shape=(len(rows), len(kept)),
-    )
+    left = [row for row in work.rows if row is not None]
+    matrix = _matrix([{int(place[j]): a for j, a in row.items()} for row in left], len(kept))
     return Reduced(
         cost=np.asarray(mapping.T @ arrays.cost),
         constant=arrays.constant + float(arrays.cost @ shift),
@@ -287,13 +278,12 @@ def _mapping(work: _Work, kept: np.ndarray, count: int) -> tuple[sp.csr_matrix, 
             for y, a in terms[k].items():
                 mine[y] = mine.get(y, 0.0) + a * b
         terms[j], shift[j] = mine, value
-    counts, columns, values = [0], [], []
-    for j in range(count):
-        columns += terms[j].keys()
-        values += terms[j].values()
-        counts.append(len(columns))
-    mapping = sp.csr_matrix(
-        (np.array(values, dtype=float), np.array(columns, dtype=int), np.array(counts)),
-        shape=(count, len(kept)),
-    )
-    return mapping, shift
+    return _matrix([terms[j] for j in range(count)], len(kept)), shift
+
+
+def _matrix(rows: list[dict[int, float]], columns: int) -> sp.csr_matrix:
+    """Rows of dictionaries as a sparse matrix."""
+    ends = np.cumsum([0, *(len(row) for row in rows)])
+    index = np.fromiter((j for row in rows for j in row), dtype=np.int64, count=int(ends[-1]))
+    value = np.fromiter((a for row in rows for a in row.values()), np.float64, int(ends[-1]))
+    return sp.csr_matrix((value, index, ends), shape=(len(rows), columns))

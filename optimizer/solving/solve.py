@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from optimizer.errors import StoppedError
 from optimizer.preparing.case import Case
 from optimizer.results.plan import Plan
@@ -63,10 +65,12 @@ def _few(engine: Engine) -> Plan:
             raise _stopped(engine)
         engine.phase = "settle"
         final = engine.settle()
+        told = engine.why(final) if engine.options.why else {}
     finally:
         engine.oracle.close()
     least = explain.unavoidable_delay(engine.arrays, seconds=min(10.0, 0.03 * engine.limit))
-    return _plan(engine, engine, final, reason, least)
+    plan = _plan(engine, engine, final, reason, least)
+    return replace(plan, tables={**plan.tables, **told})
 
 
 def _many(run: ManySites) -> Plan:

@@ -38,7 +38,7 @@ def signature(case: Case, site: Site) -> Signature:
 
 
 def _digest(series: np.ndarray) -> bytes:
-    return hashlib.blake2b(np.ascontiguousarray(series), digest_size=16).digest()
+    return hashlib.blake2b(series.tobytes(), digest_size=16).digest()
 
 
 def make_shape(case: Case, site: Site, hours: np.ndarray) -> Shape:

@@ -39,6 +39,10 @@ FEW_INTEGERS = 300
 """Up to here the mixed-integer model is asked at once, without its relaxation."""
 EASY_GAP, LEAST_GAP = 1e-3, 1e-4
 """Gap of a solve that only asks whether there is a plan, and of one that seeks the least."""
+SHARE, SHORT = 0.25, 5.0
+"""Of the time that is left a question may take this share, or so many seconds."""
+LATER = 2e-3
+"""By how much less counts what is granted last than what is granted first."""
 GENEROUS = 1e-4
 """Worth of any capacity that is allowed: plans with power to spare are served."""
 
@@ -84,13 +88,19 @@ class Variant:
 
 @dataclass(frozen=True, eq=False)
 class _Bounded:
-    """A variant with some limits held, and what is minimised to which gap."""
+    """A variant with some limits held, what is minimised to which gap, and until when."""
 
     variant: Variant
     cost: np.ndarray
     lower: np.ndarray
     upper: np.ndarray
     gap: float
+    until: float
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left for this question."""
+        return self.until - time.monotonic()
 
 
 def scale(limit: Limit) -> float:
@@ -208,8 +218,7 @@ class Trials:
         for limit in limits:
             columns, unit = variant.beyond.get(limit, {}), units[self.group[limit].name]
             for k, column in enumerate(columns.values()):
-                # What is granted later is the lesser change.
-                cost[column] = scale(limit) / unit * (1 - 1e-4 * k / max(1, len(columns)))
+                cost[column] = scale(limit) / unit * (1 - LATER * k / max(1, len(columns)))
         gap, rounds = (NEAR_GAP, NEAR_ROUNDS) if self.is_large else (LEAST_GAP, ROUNDS)
         found, x = self._solve(variant, limits, cost, gap, rounds)
         if not found or x is None:
@@ -325,7 +334,8 @@ class Trials:
             upper[list(columns.values())] = 0.0
         for limit in free:
             upper[list(variant.beyond.get(limit, {}).values())] = INFINITY
-        model = _Bounded(variant, cost, lower, upper, gap)
+        until = min(self.until, time.monotonic() + max(SHORT, SHARE * self.left))
+        model = _Bounded(variant, cost, lower, upper, gap, until)
         many = int(arrays.integer.sum()) > FEW_INTEGERS
         x: np.ndarray | None = None
         for whole in (False, True) if many else (True,):
@@ -381,11 +391,11 @@ class Trials:
             integer if whole else None, mip_rel_gap=model.gap, mip_abs_gap=1e-7,
             mip_feasibility_tolerance=1e-7,
         )  # fmt: skip
-        if self.left <= 0:
+        if model.left <= 0:
             return UNKNOWN
         if integer.any():
-            return run_mip(highs, integer, min(LONG, self.left) if self.is_large else self.left)
-        return run_lp(highs, min(60.0, self.left))
+            return run_mip(highs, integer, min(LONG, model.left) if self.is_large else model.left)
+        return run_lp(highs, min(60.0, model.left))
 
     def _teach(self, model: _Bounded, x: np.ndarray) -> bool:
         """Learn what a plan lacks; whether it lacks anything."""

@@ -190,7 +190,7 @@ def _part(case: Case, site: str) -> _Raw:
     terms = arrays.matrix[shared].tocsc()
     backlog = []
     for k in np.flatnonzero(waits):
-        column = terms[:, k].tocoo()
+        column = terms[:, [k]].tocoo()
         entries = {rows[i][0]: float(v) for i, v in zip(column.row, column.data, strict=True)}
         backlog.append((names[k], float(arrays.cost[k]), float(arrays.upper[k]), entries))
     keep = np.flatnonzero(~waits)

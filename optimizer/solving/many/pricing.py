@@ -91,7 +91,8 @@ class Pricing:
             solved = form.solution(run_lp(model, SECONDS))
             if solved.x is None:
                 return active, None
-            new = sorted(self._violated(part, solved.x) - active)
+            x: np.ndarray = solved.x
+            new = sorted(self._violated(part, x) - active)
             if not new or number == LAZY_ROUNDS - 1:
                 break
             rows, sides = form.cuts(self._rows(part, new))
@@ -104,7 +105,7 @@ class Pricing:
         needed = np.abs(solved.row_dual[part.arrays.matrix.shape[0] :]) > 1e-9
         kept = {c for c, need in zip(order, needed, strict=False) if need}
         self._active[part.site] = kept | self._first[part.site]
-        return active, (solved.value, solved.x)
+        return active, (solved.value, x)
 
     def _model(
         self, part: Part, cost: np.ndarray, cuts: Sequence[tuple[int, int]],
