@@ -116,6 +116,9 @@ def run(
     ] = None,
     threads: Annotated[int, typer.Option(min=1, max=256, help="Processor threads")] = 2,
     engine: Annotated[Engine, typer.Option(help="The monolith is one plain program")] = "auto",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where a run with the same --out has ended")
+    ] = False,
     why: Annotated[
         bool, typer.Option("--why/--no-why", help="Tell why it is this plan, by solving again")
     ] = True,
@@ -135,8 +138,10 @@ def run(
     from optimizer import pipeline
 
     folder = default_folder(case) if out is None else out
-    options = RunOptions(gap=gap, time_limit_s=time_limit, threads=threads, engine=engine, why=why,
-                         why_time_s=why_time)  # fmt: skip
+    options = RunOptions(gap=gap, time_limit_s=time_limit, threads=threads, engine=engine,
+                         resume=resume, why=why, why_time_s=why_time)  # fmt: skip
+    if resume and out is None:
+        raise UsageError("--resume needs the --out of the run that is to go on.")
     try:
         outcome = pipeline.run(
             case, folder, options, overrides=sets or [], overwrite=overwrite,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 Engine = Literal["auto", "few", "many", "monolith"]
@@ -22,6 +23,8 @@ class RunOptions:
         along the rows that they share) or ``monolith`` (one plain Pyomo program); ``auto``
         chooses one of the first two by the size of the case
     seed : seed of everything that draws
+    checkpoint : file in which is kept what is known, so that the run can be taken up again
+    resume : go on from there
     why : ask, once the plan is settled, why it is this one
     why_time_s : time for that [s]; None: a tenth of the solve's, at least a few seconds, and
         never more than is left
@@ -32,6 +35,8 @@ class RunOptions:
     threads: int = 2
     engine: Engine = "auto"
     seed: int | None = None
+    checkpoint: Path | None = None
+    resume: bool = False
     why: bool = False
     why_time_s: float | None = None
 

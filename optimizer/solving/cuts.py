@@ -73,6 +73,18 @@ class CutPool:
             self._costs = np.append(self._costs, [c for _, _, c in self._new])
             self._new = []
 
+    def stored(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Block, coefficients and kind of all cuts."""
+        self._flush()
+        return self._block, self._coefficients, self._costs
+
+    def restore(self, block: np.ndarray, rows: np.ndarray, costs: np.ndarray) -> None:
+        """Take cuts over that were stored of the same case."""
+        self._flush()
+        self._block = np.append(self._block, block.astype(int))
+        self._coefficients = np.vstack([self._coefficients, rows])
+        self._costs = np.append(self._costs, costs)
+
     def since(self, first: int) -> Iterator[tuple[str, int, np.ndarray, bool]]:
         """(site, period, coefficients, whether of cost) of the cuts from this number on."""
         self._flush()

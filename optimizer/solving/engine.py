@@ -22,6 +22,7 @@ from optimizer.model.build import Planning, build
 from optimizer.preparing.case import Case
 from optimizer.settings import OnProgress, RunOptions, ShouldStop
 from optimizer.solving import explain, extract
+from optimizer.solving.checkpoint import State
 from optimizer.solving.learning import Learning
 from optimizer.solving.master import Master, Relaxed
 from optimizer.solving.oracles import BlockOracle
@@ -132,7 +133,7 @@ class Engine(Run):
             tolerance=max(0.3 * self.gap, 1e-9),
             deadline=self.started + 0.3 * self.limit,
             start=None if before is None else before.center,
-            cuts=None if before is None else before.tight,
+            cuts=self._first_cuts() if before is None else before.tight,
             on_round=self._relax_round,
         )  # fmt: skip
         if done is None:
@@ -142,6 +143,10 @@ class Engine(Run):
         self.keep = np.union1d(self.keep, self.master.thin([done.x, done.center], done))
         self.tell("relaxation")
         return done
+
+    def _first_cuts(self) -> np.ndarray | None:
+        """All cuts, or those that a run before has found to matter."""
+        return self.keep if len(self.keep) else None
 
     def relax_more(self) -> None:
         """Some more rounds of the relaxation, of which whole plans learn too."""
@@ -248,7 +253,9 @@ class Engine(Run):
 
     def seed(self) -> None:
         """The cuts that are known before any plan asks."""
-        if self.given is None:
+        if self.resumed is not None:
+            self._restore(self.resumed)
+        elif self.given is None:
             self.known.seed()
             self.known.seed_mixes()
         else:
@@ -256,6 +263,23 @@ class Engine(Run):
                 self.known.pool.add(site, period, row, cost=cost)
         self.seeded = self.cuts
         self.tell("seed")
+
+    def state(self) -> State:
+        """Cuts, bound and best plan."""
+        block, rows, costs = self.known.pool.stored()
+        return {
+            "block": block, "rows": rows, "costs": costs, "keep": self.keep,
+            "bound": np.array(self.bound),
+            "plan": np.empty(0) if self.best is None else self.best.x,
+        }  # fmt: skip
+
+    def _restore(self, state: State) -> None:
+        self.known.pool.restore(state["block"], state["rows"], state["costs"])
+        self.keep = state["keep"].astype(int)
+        self.raise_bound(float(state["bound"]))
+        if len(state["plan"]):
+            self.consider(state["plan"])
+            self.note("the plan and the cuts of the run before are taken up")
 
     def again(self) -> None:
         """A better plan than the one that is known, without a proof."""

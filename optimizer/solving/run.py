@@ -8,6 +8,7 @@ import numpy as np
 
 from optimizer.preparing.case import Case
 from optimizer.settings import OnProgress, Progress, RunOptions, ShouldStop, SolveReport
+from optimizer.solving.checkpoint import Checkpoint, State
 
 FINAL_SHARE = 0.08
 """Share of the time that is kept for the last evaluation with dispatch."""
@@ -15,6 +16,8 @@ FINAL_SHARE = 0.08
 
 class Run:
     """What every way of solving keeps: when to stop, and what is proven and found so far [k$]."""
+
+    engine = "few"
 
     def __init__(
         self, case: Case, options: RunOptions, on_progress: OnProgress | None,
@@ -31,6 +34,8 @@ class Run:
         self.total = np.inf
         self.report = SolveReport(engine="decomposition")
         self.phase = "build"
+        self.checkpoint = Checkpoint(options.checkpoint, case.inputs, self.engine)
+        self.resumed: State | None = self.checkpoint.load() if options.resume else None
 
     @property
     def seconds(self) -> float:
@@ -84,3 +89,8 @@ class Run:
                   f"gap {line.gap:.2%} cuts {self.cuts}")  # fmt: skip
         if self.on_progress is not None:
             self.on_progress(line)
+        self.checkpoint.save(self.state)
+
+    def state(self) -> State:
+        """What a later run needs to go on from here."""
+        return {}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from optimizer.errors import StoppedError
 from optimizer.preparing.case import Case
 from optimizer.results.plan import Plan
@@ -58,6 +60,7 @@ def solve_case(
 def _few(engine: Engine) -> Plan:
     try:
         reason = engine.search()
+        engine.checkpoint.save(engine.state, now=True)
         engine.polish()
         if engine.best is None:
             if engine.seconds < 0.9 * engine.limit and reason != "interrupted":
@@ -76,7 +79,8 @@ def _few(engine: Engine) -> Plan:
 def _many(run: ManySites) -> Plan:
     try:
         reason = run.search()
-        if not run.plans:
+        run.checkpoint.save(run.state, now=True)
+        if not np.isfinite(run.total):
             raise _stopped(run)
         run.phase = "settle"
         engine, final = run.settle()
