@@ -104,6 +104,7 @@ def solve(
     time_limit: float | None = None,
     threads: int = 2,
     engine: Engine = "auto",
+    gap_power: bool = False,
     why: bool = True,
     on_progress: OnProgress | None = None,
 ) -> Plan:
@@ -115,7 +116,8 @@ def solve(
     gap : proven relative gap at which to end; None: the case's
     time_limit : seconds for the search; None: the case's
     threads : number of threads
-    engine : ``auto``, ``decomposition`` or ``monolith``
+    engine : ``auto``, ``few``, ``many`` or ``monolith``
+    gap_power : also prove the gap of all other cost at the plan's delay
     why : also tell why it is this plan (``docs/why_this.md``)
     on_progress : called with each :class:`optimizer.settings.Progress`
 
@@ -128,7 +130,8 @@ def solve(
     from optimizer.results.verify import verify_plan
     from optimizer.solving.solve import solve_case
 
-    options = RunOptions(gap=gap, time_limit_s=time_limit, threads=threads, engine=engine, why=why)
+    options = RunOptions(gap=gap, time_limit_s=time_limit, threads=threads, engine=engine,
+                         gap_power=gap_power, why=why)  # fmt: skip
     inner = solve_case(prepare(case.checked()), options, on_progress)
     verification = verify_plan(inner.inputs, inner.tables, inner.dispatch, inner.report.objective)
     return Plan(inner, verification, summarize(inner, verification))

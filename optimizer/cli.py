@@ -116,6 +116,10 @@ def run(
     ] = None,
     threads: Annotated[int, typer.Option(min=1, max=256, help="Processor threads")] = 2,
     engine: Annotated[Engine, typer.Option(help="The monolith is one plain program")] = "auto",
+    gap_power: Annotated[
+        bool,
+        typer.Option("--gap-power", help="Also prove the gap of all other cost at this delay"),
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where a run with the same --out has ended")
     ] = False,
@@ -139,7 +143,7 @@ def run(
 
     folder = default_folder(case) if out is None else out
     options = RunOptions(gap=gap, time_limit_s=time_limit, threads=threads, engine=engine,
-                         resume=resume, why=why, why_time_s=why_time)  # fmt: skip
+                         gap_power=gap_power, resume=resume, why=why, why_time_s=why_time)  # fmt: skip
     if resume and out is None:
         raise UsageError("--resume needs the --out of the run that is to go on.")
     try:

@@ -23,6 +23,7 @@ class RunOptions:
         along the rows that they share) or ``monolith`` (one plain Pyomo program); ``auto``
         chooses one of the first two by the size of the case
     seed : seed of everything that draws
+    gap_power : prove, by a second solve, what all other cost must be at the plan's delay
     checkpoint : file in which is kept what is known, so that the run can be taken up again
     resume : go on from there
     why : ask, once the plan is settled, why it is this one
@@ -35,6 +36,7 @@ class RunOptions:
     threads: int = 2
     engine: Engine = "auto"
     seed: int | None = None
+    gap_power: bool = False
     checkpoint: Path | None = None
     resume: bool = False
     why: bool = False
@@ -71,6 +73,7 @@ class SolveReport:
     objective: float = float("nan")
     bound: float = float("-inf")
     unavoidable_delay_usd: float = 0.0
+    power_bound_usd: float | None = None
     problem: dict[str, int] = field(default_factory=dict)
     timing: dict[str, float] = field(default_factory=dict)
     progress: list[Progress] = field(default_factory=list)

@@ -1,7 +1,7 @@
 """The machine-readable summary of a plan (``summary.json``).
 
 Keys: ``case_name, status, stop_reason, engine, objective`` = ``total_cost`` = sum of ``costs``
-[US$], ``bound, gap, gap_usd, gap_controllable``; ``delay_mw_months, first_power_date,
+[US$], ``bound, gap, gap_usd, gap_controllable``, where asked ``gap_power``; ``delay_mw_months, first_power_date,
 full_power_date``, of which ``first_power_p10/p50/p90, full_power_p10/p50/p90,
 delay_mw_months_p50/p90, full_power_on_time_share, date_draws, date_basis`` are sampled
 (``dates.py``); ``co2_onsite_t, co2_grid_t, co2_t, cfe_share, water_m3, land_km2,
@@ -23,6 +23,7 @@ import pandas as pd
 from optimizer.results.dates import NEARLY, Dates, sample_dates
 from optimizer.results.plan import Plan
 from optimizer.results.verify import Verification
+from optimizer.settings import SolveReport
 
 
 def summarize(
@@ -47,6 +48,7 @@ def summarize(
         "gap": gap_usd / max(abs(objective), 1e-9),
         "gap_usd": gap_usd,
         "gap_controllable": gap_usd / controllable if controllable > 0 else None,
+        **_gap_power(report, float(costs.get("delay", 0.0))),
         "unavoidable_delay_usd": report.unavoidable_delay_usd,
         **_dates(plan),
         **sampled.headline,
@@ -61,6 +63,14 @@ def summarize(
         "progress": [asdict(line) for line in report.progress],
     }
     return _finite(summary)  # type: ignore[no-any-return]
+
+
+def _gap_power(report: SolveReport, delay: float) -> dict[str, float]:
+    """Proven gap of all other cost at the plan's delay, where it was asked for."""
+    if report.power_bound_usd is None:
+        return {}
+    other = report.objective - delay
+    return {"gap_power": (other - report.power_bound_usd) / max(abs(other), 1e-9)}
 
 
 def peak_memory_mb() -> float:
@@ -141,16 +151,15 @@ def _quantities(plan: Plan) -> dict[str, float]:
 
 def _sites(plan: Plan) -> list[dict[str, Any]]:
     placed = plan.tables["placement"].groupby(["site", "period"])["it_mw"].sum()
+    by_site: dict[str, dict[str, float]] = {}
+    for (site, period), mw in placed.items():
+        by_site.setdefault(site, {})[str(period)] = float(mw)
     return [
         {
             "site": row["site"],
             "opened": bool(row["opened"]),
             "open_date": None if pd.isna(row["open_date"]) else f"{row['open_date']:%Y-%m-%d}",
-            "mw_by_period": {
-                str(period): float(mw)
-                for (site, period), mw in placed.items()
-                if site == row["site"]
-            },
+            "mw_by_period": by_site.get(row["site"], {}),
         }
         for _, row in plan.tables["sites"].iterrows()
     ]

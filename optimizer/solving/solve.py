@@ -71,6 +71,8 @@ def _few(engine: Engine) -> Plan:
         told = engine.why(final) if engine.options.why else {}
     finally:
         engine.oracle.close()
+    if engine.options.gap_power:
+        engine.report.power_bound_usd = 1e3 * engine.other_cost(final)
     least = explain.unavoidable_delay(engine.arrays, seconds=min(10.0, 0.03 * engine.limit))
     plan = _plan(engine, engine, final, reason, least)
     return replace(plan, tables={**plan.tables, **told})
@@ -89,6 +91,8 @@ def _many(run: ManySites) -> Plan:
         run.oracle.close()
     # The plan's own delay: none is taken for unavoidable that might be avoided.
     own = float(engine.arrays.delay @ final.x)
+    if run.options.gap_power:
+        run.report.power_bound_usd = 1e3 * (run.bound - own)
     return _plan(run, engine, final, reason, own)
 
 
