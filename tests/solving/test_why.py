@@ -266,6 +266,19 @@ def test_delay_that_money_would_avoid() -> None:
     assert found["chain"] == "engine: permit 1 month"
 
 
+def test_delay_by_the_budget() -> None:
+    # A hall and an engine cost 20 M$; 20.5 M$ a year build one pair in December, one in January.
+    rows = base([("p0", "2027-12-01", 1), ("p1", "2028-01-01", 1)])
+    rows["policies"] = [{"policy": "budget", "kind": "budget", "value": 20.5e6}]
+    plan = solve(rows)
+    found = only(delay(plan), cause="budget")
+    assert found["mw_months"] == pytest.approx(10)
+    # 9.5 M$ more build a hall or an engine, neither of which is of use alone.
+    worth = only(plan.tables["worth"], limit="budget")
+    assert (worth["unit"], worth["grant"]) == ("USD", pytest.approx(9.5e6))
+    assert (worth["free_usd"], worth["grant_usd"]) == (0, 0)
+
+
 # -- in time, and never instead of the plan ------------------------------------------------------
 
 

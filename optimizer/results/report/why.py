@@ -25,7 +25,7 @@ REASON_WORDS = {
     "no slots": "all equipment slots are taken",
     "no budget": "the budget does not allow it",
     "CO2 cap": "the CO2 cap does not allow it",
-    "no water": "too little water", "no land": "too little land",
+    "no water": "too little water", "no land or gas": "too little land or gas supply",
     "permit threshold": "a permit's threshold does not allow it",
     "not asked": "not asked within the time",
 }  # fmt: skip

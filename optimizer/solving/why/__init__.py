@@ -18,6 +18,7 @@ from optimizer.solving.planning_arrays import PlanningArrays
 from optimizer.solving.truth import Truth
 from optimizer.solving.why.again import Again, Serve
 from optimizer.solving.why.delay import Tracing
+from optimizer.solving.why.grants import binding
 from optimizer.solving.why.money import Money
 from optimizer.solving.why.sites import WhyNotSites
 from optimizer.solving.why.sources import RunnerUp
@@ -58,17 +59,15 @@ def why_this(
     again = Again(planning, arrays, known, x, truth, serve, seconds=seconds,
                   should_stop=should_stop)  # fmt: skip
     money, gap_usd = Money(again), 1e3 * max(0.0, truth.total - bound)
-    tracing = Tracing(again)
-    tracing.least_delay(DELAY_SHARE * seconds)
-    delay = tracing.table()
-    limits = Worth(again)
+    binds = binding(again)
+    tracing = Tracing(again, binds)
+    limits = Worth(again, binds)
     sites, sources = WhyNotSites(again, money, gap_usd), RunnerUp(again, money, gap_usd)
-    asking = [limits.ask(), sites.ask(), sources.ask()]
+    asking = [sites.ask(), sources.ask(), limits.ask(), tracing.ask(DELAY_SHARE * seconds)]
     while asking:
         # In turn, so that none waits for all of another.
         asking = [questions for questions in asking if next(questions, None) is not None]
     return {
-        "why_not_sites": sites.table(), "runner_up": sources.table(),
-        "worth": limits.table(),
-        "delay_causes": delay,
+        "why_not_sites": sites.table(), "runner_up": sources.table(), "worth": limits.table(),
+        "delay_causes": tracing.table(),
     }  # fmt: skip

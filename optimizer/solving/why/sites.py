@@ -28,7 +28,7 @@ LEAST_SHARE = 0.01
 """Hall-periods below which a site gives up nothing."""
 JOINT_WORDS = {
     "slots_delivered": "no slots", "spending_within_budget": "no budget",
-    "co2_within_cap": "CO2 cap", "water_within_limit": "no water", "land_within_site": "no land",
+    "co2_within_cap": "CO2 cap", "water_within_limit": "no water", "land_within_site": "no land or gas",
     "permit_rows": "permit threshold",
 }  # fmt: skip
 """What is told when no plan opens a site unless these rows go."""

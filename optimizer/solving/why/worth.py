@@ -13,7 +13,7 @@ from optimizer.model.limits import Limit
 from optimizer.solving.highs import run_lp
 from optimizer.solving.planning_arrays import PlanningArrays
 from optimizer.solving.why.again import Again, Found
-from optimizer.solving.why.grants import SHARED_SHEETS, Grants, Used, binding
+from optimizer.solving.why.grants import SHARED_SHEETS, Grants, Used
 from optimizer.tables import BY_NAME
 
 COLUMNS = (
@@ -87,9 +87,8 @@ class Worth:
     large cases with halls and units in parts.
     """
 
-    def __init__(self, again: Again) -> None:
-        self.again = again
-        self.limits = binding(again)
+    def __init__(self, again: Again, limits: list[Used]) -> None:
+        self.again, self.limits = again, limits
         self.rows = [_row(again, used) for used in self.limits]
 
     def ask(self) -> Iterator[str]:
