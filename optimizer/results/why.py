@@ -241,7 +241,9 @@ def _waits(results: Sequence[StoredResult], at: int) -> list[str]:
               for r in (results[0], results[at])]  # fmt: skip
     if not all(r.summary.get("why") for r in (results[0], results[at])):
         return []
-    moved = [(abs(causes[1].get(c, 0.0) - causes[0].get(c, 0.0)), c) for c in {**causes[0], **causes[1]}]
+    moved = [
+        (abs(causes[1].get(c, 0.0) - causes[0].get(c, 0.0)), c) for c in {**causes[0], **causes[1]}
+    ]
     named = [
         f"{cause.replace('slots: ', 'slots of ')} {amount(round(causes[0].get(cause, 0.0)))} → "
         f"{amount(round(causes[1].get(cause, 0.0)), 'MW-months')}"

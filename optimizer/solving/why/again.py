@@ -37,7 +37,7 @@ NEAR_ENOUGH = 0.02
 """Share by which what a plan lacks may be understated."""
 MOST_SECONDS = 3.0
 """Time of one solve of a large case [s]."""
-SOLVE_SHARE = 0.08
+SOLVE_SHARE = 0.03
 """The same as a share of the time of all questions."""
 SHARED = ""
 """Owner of the columns that belong to no site."""
