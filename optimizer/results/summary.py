@@ -6,7 +6,9 @@ full_power_date``, of which ``first_power_p10/p50/p90, full_power_p10/p50/p90,
 delay_mw_months_p50/p90, full_power_on_time_share, date_draws, date_basis`` are sampled
 (``dates.py``); ``co2_onsite_t, co2_grid_t, co2_t, cfe_share, water_m3, land_km2,
 unserved_mwh`` over the whole plan; ``sites, capacity, verification, timing, problem,
-peak_memory_mb, progress, binding``.
+peak_memory_mb, progress, binding``; where it was asked why it is this plan (``docs/why_this.md``)
+``why``: of each of its tables how many answers are checked, estimates, or were not asked, and the
+delay by cause [MW-month].
 """
 
 from __future__ import annotations
@@ -56,6 +58,7 @@ def summarize(
         "sites": _sites(plan),
         "capacity": _capacity(plan),
         "binding": _binding(plan),
+        "why": _why(plan),
         "verification": None if verification is None else verification.as_dict(),
         "timing": dict(report.timing),
         "problem": dict(report.problem),
@@ -175,6 +178,19 @@ def _capacity(plan: Plan) -> list[dict[str, Any]]:
          "mwh": float(r.standing_mwh)}
         for (s, g, p), r in total.iterrows()
     ]  # fmt: skip
+
+
+def _why(plan: Plan) -> dict[str, Any] | None:
+    """How the answers are known, and what load waits for; None if it was not asked."""
+    causes = plan.tables.get("delay_causes")
+    if causes is None:
+        return None
+    known: dict[str, Any] = {
+        name: {str(k): int(n) for k, n in plan.tables[name]["basis"].value_counts().items()}
+        for name in ("why_not_sites", "runner_up", "worth")
+    }
+    waits = causes.groupby("cause")["mw_months"].sum().sort_values(ascending=False)
+    return known | {"delay_causes": {str(k): float(v) for k, v in waits.items()}}
 
 
 def _binding(plan: Plan) -> list[dict[str, Any]]:
