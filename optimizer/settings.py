@@ -69,11 +69,12 @@ class SolveReport:
 
     status: str = "no_plan"
     stop_reason: str = ""
-    engine: str = "decomposition"
+    engine: str = "few"
     objective: float = float("nan")
     bound: float = float("-inf")
     unavoidable_delay_usd: float = 0.0
     power_bound_usd: float | None = None
+    bound_again: float | None = None
     problem: dict[str, int] = field(default_factory=dict)
     timing: dict[str, float] = field(default_factory=dict)
     progress: list[Progress] = field(default_factory=list)

@@ -1,7 +1,9 @@
 """The machine-readable summary of a plan (``summary.json``).
 
 Keys: ``case_name, status, stop_reason, engine, objective`` = ``total_cost`` = sum of ``costs``
-[US$], ``bound, gap, gap_usd, gap_controllable``, where asked ``gap_power``; ``delay_mw_months, first_power_date,
+[US$], ``bound, gap, gap_usd, gap_controllable``, where asked ``gap_power`` (of all other cost at
+the plan's delay); ``bound_again``, computed anew at the end from the stored cuts and prices (with
+few sites that of the relaxation, which is lower); ``delay_mw_months, first_power_date,
 full_power_date``, of which ``first_power_p10/p50/p90, full_power_p10/p50/p90,
 delay_mw_months_p50/p90, full_power_on_time_share, date_draws, date_basis`` are sampled
 (``dates.py``); ``co2_onsite_t, co2_grid_t, co2_t, cfe_share, water_m3, land_km2,
@@ -50,6 +52,7 @@ def summarize(
         "gap": gap_usd / max(abs(objective), 1e-9),
         "gap_usd": gap_usd,
         "gap_controllable": gap_usd / controllable if controllable > 0 else None,
+        "bound_again": report.bound_again,
         **_gap_power(report, float(costs.get("delay", 0.0))),
         "unavoidable_delay_usd": report.unavoidable_delay_usd,
         **_dates(plan),

@@ -24,8 +24,9 @@ from optimizer.preparing.case import Case
 from optimizer.settings import OnProgress, RunOptions, ShouldStop
 from optimizer.solving import explain, extract
 from optimizer.solving.checkpoint import State
+from optimizer.solving.highs import run_lp
 from optimizer.solving.learning import Learning
-from optimizer.solving.master import Master, Relaxed
+from optimizer.solving.master import Master, Relaxed, posed
 from optimizer.solving.oracles import BlockOracle
 from optimizer.solving.planning_arrays import DISCRETE, KINDS, PlanningArrays, less, to_arrays
 from optimizer.solving.run import Run
@@ -339,6 +340,16 @@ class Engine(Run):
             for x in (sized.x, sized.center):
                 self.consider(x)
             self.tell("polish")
+
+    def bound_again(self) -> float:
+        """The relaxation with the stored cuts, solved from scratch [k$].
+
+        It is below the mixed-integer bound, of which only a tree of branches would be a proof.
+        """
+        form = self.master.reduced(self.arrays)
+        if form is None:
+            return -np.inf
+        return run_lp(posed(form, self.known.pool, self.keep), 60.0).value
 
     def other_cost(self, final: Incumbent) -> float:
         """Proven bound of all cost but delay among plans with no more delay than this one [k$].

@@ -32,7 +32,7 @@ class Run:
         self.gap = float(case.inputs.setting("gap")) if gap is None else gap
         self.bound = -np.inf
         self.total = np.inf
-        self.report = SolveReport(engine="decomposition")
+        self.report = SolveReport(engine=self.engine)
         self.phase = "build"
         self.checkpoint = Checkpoint(options.checkpoint, case.inputs, self.engine)
         self.resumed: State | None = self.checkpoint.load() if options.resume else None
@@ -71,6 +71,10 @@ class Run:
     def cuts(self) -> int:
         """Cuts known so far."""
         return 0
+
+    def bound_again(self) -> float:
+        """A bound computed anew from the stored cuts and prices, nothing else taken over [k$]."""
+        return -np.inf
 
     def size(self) -> dict[str, int]:
         """Rows, columns, nonzeros and integers of the planning model."""

@@ -87,13 +87,15 @@ def _many(run: ManySites) -> Plan:
         run.phase = "settle"
         engine, final = run.settle()
     finally:
-        run.pricing.close()
         run.oracle.close()
     # The plan's own delay: none is taken for unavoidable that might be avoided.
     own = float(engine.arrays.delay @ final.x)
     if run.options.gap_power:
         run.report.power_bound_usd = 1e3 * (run.bound - own)
-    return _plan(run, engine, final, reason, own)
+    try:
+        return _plan(run, engine, final, reason, own)
+    finally:
+        run.pricing.close()
 
 
 def _stopped(run: Run) -> StoppedError:
@@ -118,6 +120,10 @@ def _plan(run: Run, engine: Engine, final: Incumbent, reason: str, delay: float)
         "block_rows": engine.oracle.rows,
         "cuts": run.cuts,
     }
+    again = run.bound_again()
+    if np.isfinite(again):
+        report.bound_again = again * 1e3
+        run.note(f"bound anew from cuts and prices: {again / 1e3:,.1f} M$")
     report.timing["solve"] = run.seconds
     others = [site for site in run.case.sites if site not in engine.case.sites]
     return extract.to_plan(

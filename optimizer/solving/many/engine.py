@@ -215,6 +215,12 @@ class ManySites(Run):
         """Whole cost of a set of plans [k$]."""
         return sum(p.cost for p in plans.values()) + backlog_cost(self.case, self.joint, plans)
 
+    def bound_again(self) -> float:
+        """Every site solved from scratch at the best prices with the stored cuts [k$]."""
+        self.pricing.forget()
+        found = self.pricing.all(list(self.parts), self.prices)
+        return self.joint.bound(self.prices, sum(min(f.bound, 0.0) for f in found))
+
     # -- groups -----------------------------------------------------------------------------
 
     def promising(self, found: Sequence[Priced]) -> list[str]:
