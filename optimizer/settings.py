@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 Engine = Literal["auto", "few", "many", "monolith"]
 
@@ -25,6 +25,9 @@ class RunOptions:
     why : ask, once the plan is settled, why it is this one
     why_time_s : time for that [s]; None: a tenth of the solve's, at least a few seconds, and
         never more than is left
+    start_from : folder of a result whose plan, made to fit this case, is the first plan
+    prefer : folder of a result; of all plans within the gap the one is wanted that changes
+        least of it
     """
 
     gap: float | None = None
@@ -34,6 +37,8 @@ class RunOptions:
     seed: int | None = None
     why: bool = False
     why_time_s: float | None = None
+    start_from: str | None = None
+    prefer: str | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class SolveReport:
 
     ``status`` is ``optimal`` (gap reached), ``feasible``, ``infeasible`` or ``no_plan``;
     ``stop_reason`` is ``gap``, ``time_limit``, ``interrupted``, ``exhausted`` or ``infeasible``.
-    Money in US$.
+    Money in US$. ``changed_decisions`` is told where a result was to be preferred.
     """
 
     status: str = "no_plan"
@@ -71,3 +76,5 @@ class SolveReport:
     progress: list[Progress] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     clashes: list[str] = field(default_factory=list)
+    changed_decisions: dict[str, Any] | None = None
+    tied_sites: list[dict[str, Any]] = field(default_factory=list)

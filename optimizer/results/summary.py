@@ -6,7 +6,8 @@ full_power_date``, of which ``first_power_p10/p50/p90, full_power_p10/p50/p90,
 delay_mw_months_p50/p90, full_power_on_time_share, date_draws, date_basis`` are sampled
 (``dates.py``); ``co2_onsite_t, co2_grid_t, co2_t, cfe_share, water_m3, land_km2,
 unserved_mwh`` over the whole plan; ``sites, capacity, verification, timing, problem,
-peak_memory_mb, progress, binding``.
+peak_memory_mb, progress, binding``; ``tied_sites``, and ``changed_decisions`` of a run with
+``--prefer`` (else null).
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ def summarize(
         "gap_usd": gap_usd,
         "gap_controllable": gap_usd / controllable if controllable > 0 else None,
         "unavoidable_delay_usd": report.unavoidable_delay_usd,
+        "tied_sites": report.tied_sites,
+        "changed_decisions": report.changed_decisions,
         **_dates(plan),
         **sampled.headline,
         **_quantities(plan),

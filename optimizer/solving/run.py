@@ -31,6 +31,7 @@ class Run:
         self.total = np.inf
         self.report = SolveReport(engine="decomposition")
         self.phase = "build"
+        self.kept_share = FINAL_SHARE
 
     @property
     def seconds(self) -> float:
@@ -40,7 +41,7 @@ class Run:
     @property
     def left(self) -> float:
         """Until the search must end [s]."""
-        return self.limit * (1 - FINAL_SHARE) - self.seconds
+        return self.limit * (1 - self.kept_share) - self.seconds
 
     @property
     def interrupted(self) -> bool:
