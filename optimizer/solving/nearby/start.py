@@ -14,7 +14,8 @@ SHARE = 0.1
 """Of the time limit, the most that is spent on finding the old plan's present form."""
 REPAIRS = 4
 """Times that a repaired plan is asked what it cannot serve, and repaired again."""
-RESIZE_ROUNDS = 12
+RESIZE_ROUNDS, FEW_ROUNDS = 12, 4
+"""Rounds in which sizes are found anew, and those of a large case."""
 
 
 def opened(engine: Engine, earlier: Earlier) -> tuple[OldPlan, Nearest]:
@@ -40,10 +41,13 @@ def start(engine: Engine, earlier: Earlier) -> None:
     engine.consider(x)
     engine.tell("start")
     engine.seed()
-    resize(engine, x, end)
+    changed = nearest.distance(x)
+    if engine.small or changed > 0:
+        # A large case's sizes are found anew with its first plans; these are nearly right.
+        resize(engine, x, end)
     if engine.best is not None:
         engine.keep = np.union1d(engine.keep, engine.master.thin([engine.best.x]))
-    engine.note(f"{earlier.name}: change {nearest.distance(x):.3f} until it fits this case")
+    engine.note(f"{earlier.name}: change {changed:.3f} until it fits this case")
     engine.tell("start")
 
 
@@ -74,14 +78,14 @@ def repaired(engine: Engine, nearest: Nearest, x: np.ndarray, end: float) -> np.
     return nearby
 
 
-def resize(engine: Engine, x: np.ndarray, end: float, cutoff: float = np.inf) -> None:
+def resize(engine: Engine, x: np.ndarray, end: float) -> None:
     """The cheapest sizes and load with the whole decisions of x; kept if better than the best."""
     if engine.stopping():
         return
     sized = engine.master.relax(
-        engine.master.fixed(x, ALL), rounds=RESIZE_ROUNDS, start=x, serve=True, deadline=end,
-        tolerance=max(0.1 * engine.gap, 1e-9), cuts=engine.keep if len(engine.keep) else None,
-        cutoff=cutoff,
+        engine.master.fixed(x, ALL), rounds=RESIZE_ROUNDS if engine.small else FEW_ROUNDS, start=x,
+        tolerance=max(0.1 * engine.gap, 1e-9), deadline=end, serve=True,
+        cuts=engine.keep if len(engine.keep) else None,
     )  # fmt: skip
     if sized is not None:
         for y in (sized.x, sized.center):
