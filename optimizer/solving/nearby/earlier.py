@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from optimizer.model.blocks import M3_PER_LINK, links
 from optimizer.model.build import Planning
 from optimizer.preparing.case import Case, Site
 from optimizer.solving.planning_arrays import PlanningArrays
@@ -15,6 +16,8 @@ from optimizer.solving.planning_arrays import PlanningArrays
 Key = tuple[Hashable, ...]
 Series = dict[tuple[str, ...], np.ndarray]
 """Values by item and present period."""
+WATER_MARGIN = 1e-6
+"""Share of its water by which a quota is more than what was used."""
 SAID = {"site": "site", "block": "hall", "technology": "technology", "offer": "grid offer",
         "permit_kind": "permit", "workload": "workload", "region": "region"}  # fmt: skip
 
@@ -110,7 +113,7 @@ class _Reading:
     def site(self, site: Site) -> Iterator[tuple[str, Key, float]]:
         """(variable, index, value) of all that was decided of a site."""
         for parts in (self._opening, self._halls, self._assets, self._grid, self._permits,
-                      self._load):  # fmt: skip
+                      self._load, self._water):  # fmt: skip
             yield from parts(site)
 
     def _opening(self, site: Site) -> Iterator[tuple[str, Key, float]]:
@@ -167,6 +170,17 @@ class _Reading:
             if s == site.site:
                 found = self._of("placement", keys, "it_mw", (w, r, s), grows=False)
                 yield from _by_period("place", (w, r), found)
+
+    def _water(self, site: Site) -> Iterator[tuple[str, Key, float]]:
+        """Quotas of generation, as it used water in a pass."""
+        if not links.limits_water(site):
+            return
+        keys = ("site", "technology", "metric")
+        used = np.zeros(len(self.at))
+        for asset in site.assets:
+            item = (site.site, asset.technology, "water_m3")
+            used = used + self._of("operation", keys, "value", item, grows=False)
+        yield from _by_period("water_quota", (), (1 + WATER_MARGIN) / M3_PER_LINK * used)
 
     def left_out(self) -> list[str]:
         """What of the earlier plan has no place in the present case, in words."""

@@ -14,10 +14,9 @@ from optimizer.solving.planning_arrays import PlanningArrays
 
 WEIGHTS = {"open": 10.0, "connected": 4.0, "permit": 2.0, "halls": 1.0, "units": 0.25}
 """What one change through the whole horizon counts: a site, a grid offer, a permit, a hall, a unit."""
-SIZES = {"built_mw": 1.0, "built_mwh": 0.25, "firm_mw": 1.0, "flexible_mw": 1.0, "place": 1.0}
-"""What a MW or MWh counts when the whole numbers are settled."""
-NO_COST = ("water_quota",)
-"""Quotas without a price: as much as the rows allow."""
+SIZES = {"built_mw": 1.0, "built_mwh": 0.25, "firm_mw": 1.0, "flexible_mw": 1.0, "place": 1.0,
+         "water_quota": 0.01}  # fmt: skip
+"""What a MW, a MWh or 1,000 m3 of water counts when the whole numbers are settled."""
 KILO = 1e-3
 
 
@@ -34,12 +33,8 @@ class Nearest:
         months = np.array([p.months for p in case.periods], dtype=float)
         share = months / months.sum()
         self.whole, self.sized = np.zeros(arrays.count), np.zeros(arrays.count)
-        self.free = np.zeros(arrays.count)
         for k, variable in enumerate(arrays.variables):
             name, index = variable.parent_component().local_name, variable.index()
-            if name in NO_COST:
-                self.free[k] = -1e-6
-                continue
             if name not in WEIGHTS and name not in SIZES:
                 continue
             last = index[-1] if isinstance(index, tuple) else index
@@ -77,7 +72,7 @@ class Nearest:
         most: float, start: np.ndarray | None, gap: float,
     ) -> Solution:  # fmt: skip
         low, high, old = arrays.lower, arrays.upper, self.old
-        cost = self.free.copy()
+        cost = np.zeros(arrays.count)
         # From a bound a column can go one way only; elsewhere a further column takes the change.
         moves = (weight > 0) & (low < high)
         down, up = moves & (old >= high), moves & (old <= low)
