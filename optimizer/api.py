@@ -107,6 +107,8 @@ def solve(
     gap_power: bool = False,
     why: bool = True,
     on_progress: OnProgress | None = None,
+    start_from: str | Path | None = None,
+    prefer: str | Path | None = None,
 ) -> Plan:
     """Solve a case.
 
@@ -120,19 +122,25 @@ def solve(
     gap_power : also prove the gap of all other cost at the plan's delay
     why : also tell why it is this plan (``docs/why_this.md``)
     on_progress : called with each :class:`optimizer.settings.Progress`
+    start_from : folder of a result whose plan, made to fit this case, is the first plan
+    prefer : folder of a result; of all plans within the gap the one that changes least of it
 
     Raises
     ------
-    InputError, NoPlanError, StoppedError
+    InputError, NoPlanError, StoppedError, UsageError
     """
     from optimizer.preparing.case import prepare
+    from optimizer.results.earlier import earlier
     from optimizer.results.summary import summarize
     from optimizer.results.verify import verify_plan
     from optimizer.solving.solve import solve_case
 
     options = RunOptions(gap=gap, time_limit_s=time_limit, threads=threads, engine=engine,
                          gap_power=gap_power, why=why)  # fmt: skip
-    inner = solve_case(prepare(case.checked()), options, on_progress)
+    inner = solve_case(
+        prepare(case.checked()), options, on_progress, start_from=earlier(start_from),
+        prefer=earlier(prefer),
+    )  # fmt: skip
     verification = verify_plan(inner.inputs, inner.tables, inner.dispatch, inner.report.objective)
     return Plan(inner, verification, summarize(inner, verification))
 

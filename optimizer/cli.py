@@ -101,6 +101,7 @@ def default_folder(case: Path) -> Path:
         "run inputs/quickstart --out outputs/quickstart",
         "run my/case.xlsx --gap 0.01 --time-limit 1800",
         "run my/case.xlsx --set settings.lead_times=high --set 'sites.max_it_mw[Abilene]=0'",
+        "run my/case.xlsx --set 'fuels.price_usd_per_mmbtu[*]*=1.01' --prefer outputs/my",
         "run my/case.xlsx --json > summary.json",
     )
 )
@@ -130,6 +131,19 @@ def run(
         float | None,
         typer.Option(min=0.0, help="Seconds for that; else a tenth of the solve's"),
     ] = None,
+    start_from: Annotated[
+        Path | None,
+        typer.Option(
+            help="Result of a neighbouring case: its plan is the first one", show_default=False
+        ),
+    ] = None,
+    prefer: Annotated[
+        Path | None,
+        typer.Option(
+            help="Result to stay near: within the gap, the fewest changed decisions",
+            show_default=False,
+        ),
+    ] = None,
     sets: SetOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print only the summary")] = False,
     quiet: Annotated[
@@ -143,7 +157,9 @@ def run(
 
     folder = default_folder(case) if out is None else out
     options = RunOptions(gap=gap, time_limit_s=time_limit, threads=threads, engine=engine,
-                         gap_power=gap_power, resume=resume, why=why, why_time_s=why_time)  # fmt: skip
+                         gap_power=gap_power, resume=resume, why=why, why_time_s=why_time,
+                         start_from=None if start_from is None else str(start_from),
+                         prefer=None if prefer is None else str(prefer))  # fmt: skip
     if resume and out is None:
         raise UsageError("--resume needs the --out of the run that is to go on.")
     try:

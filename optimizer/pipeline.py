@@ -13,6 +13,7 @@ from optimizer.errors import ExitCode, InputError, Problems
 from optimizer.preparing.case import prepare
 from optimizer.reading.inputs import Inputs, read_inputs
 from optimizer.results.dates import sample_dates
+from optimizer.results.earlier import earlier
 from optimizer.results.plan import Plan
 from optimizer.results.summary import summarize
 from optimizer.results.verify import Verification, verify_plan
@@ -65,6 +66,7 @@ def run(
     overwrite = overwrite or options.resume
     check_target(folder, overwrite=overwrite)
     kept = folder.with_name(f"{folder.name}.checkpoint")
+    start_from, prefer = earlier(options.start_from), earlier(options.prefer)
     read_at = time.monotonic()
     inputs, warnings = read(path, overrides)
     prepare_at = time.monotonic()
@@ -73,7 +75,7 @@ def run(
     now = time.monotonic()
     budget = limit - max(KEPT_SECONDS, KEPT_SHARE * limit) - (now - begin)
     budgeted = dataclasses.replace(options, time_limit_s=max(1.0, budget), checkpoint=kept)
-    plan = solve_case(case, budgeted, on_progress, should_stop)
+    plan = solve_case(case, budgeted, on_progress, should_stop, start_from, prefer)
     plan.report.timing.update(read=prepare_at - read_at, prepare=now - prepare_at)
     verify_at = time.monotonic()
     verification = verify_plan(inputs, plan.tables, plan.dispatch, plan.report.objective)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 Engine = Literal["auto", "few", "many", "monolith"]
 
@@ -29,6 +29,9 @@ class RunOptions:
     why : ask, once the plan is settled, why it is this one
     why_time_s : time for that [s]; None: a tenth of the solve's, at least a few seconds, and
         never more than is left
+    start_from : folder of a result whose plan, made to fit this case, is the first plan
+    prefer : folder of a result; of all plans within the gap the one is wanted that changes
+        least of it
     """
 
     gap: float | None = None
@@ -41,6 +44,8 @@ class RunOptions:
     resume: bool = False
     why: bool = False
     why_time_s: float | None = None
+    start_from: str | None = None
+    prefer: str | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ class SolveReport:
 
     ``status`` is ``optimal`` (gap reached), ``feasible``, ``infeasible`` or ``no_plan``;
     ``stop_reason`` is ``gap``, ``time_limit``, ``interrupted``, ``exhausted`` or ``infeasible``.
-    Money in US$.
+    Money in US$. ``changed_decisions`` is told where a result was to be preferred.
     """
 
     status: str = "no_plan"
@@ -80,3 +85,5 @@ class SolveReport:
     progress: list[Progress] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     clashes: list[str] = field(default_factory=list)
+    changed_decisions: dict[str, Any] | None = None
+    tied_sites: list[dict[str, Any]] = field(default_factory=list)

@@ -8,7 +8,8 @@ full_power_date``, of which ``first_power_p10/p50/p90, full_power_p10/p50/p90,
 delay_mw_months_p50/p90, full_power_on_time_share, date_draws, date_basis`` are sampled
 (``dates.py``); ``co2_onsite_t, co2_grid_t, co2_t, cfe_share, water_m3, land_km2,
 unserved_mwh`` over the whole plan; ``sites, capacity, verification, timing, problem,
-peak_memory_mb, progress, binding``; where it was asked why it is this plan (``docs/why_this.md``)
+peak_memory_mb, progress, binding``; ``tied_sites``, and ``changed_decisions`` of a run with
+``--prefer`` (else null); where it was asked why it is this plan (``docs/why_this.md``)
 ``why``: of each of its tables how many answers are checked, estimates, or were not asked, and the
 delay by cause [MW-month].
 """
@@ -55,6 +56,8 @@ def summarize(
         "bound_again": report.bound_again,
         **_gap_power(report, float(costs.get("delay", 0.0))),
         "unavoidable_delay_usd": report.unavoidable_delay_usd,
+        "tied_sites": report.tied_sites,
+        "changed_decisions": report.changed_decisions,
         **_dates(plan),
         **sampled.headline,
         **_quantities(plan),

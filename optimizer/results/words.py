@@ -26,7 +26,10 @@ def month(date: str | None) -> str:
 
 
 def screen(summary: dict[str, Any], tables: dict[str, pd.DataFrame]) -> list[tuple[str, str]]:
-    """The plan on one screen: at most nine lines as (heading, text); the tenth is the folder's."""
+    """The plan on one screen: at most nine lines as (heading, text); the tenth is the folder's.
+
+    One more says what has changed against a result that was to be preferred.
+    """
     sites = tables["sites"]
     opened = sites[sites["opened"].astype(bool)].sort_values("open_date")
     if opened.empty:
@@ -75,11 +78,32 @@ def _proof(summary: dict[str, Any]) -> list[tuple[str, str]]:
     """How near the plan is to the best there can be, and whether it was checked."""
     check = summary.get("verification") or {}
     said = [("Proven", f"within {summary['gap']:.2%} ({money(summary['gap_usd'])}) of the best "
-                       f"there can be, {money(summary['bound'])}")]  # fmt: skip
+                       f"there can be, {money(summary['bound'])}{_tied(summary)}")]  # fmt: skip
+    if summary.get("changed_decisions"):
+        said.append(("Changed", changed(summary["changed_decisions"])))
     if check:
         state = "passed" if check["passed"] else "FAILED"
         said.append(("Check", f"{state}, largest violation {check['max_violation']:.1e}"))
     return said
+
+
+def _tied(summary: dict[str, Any]) -> str:
+    """Sites that the gap leaves undecided."""
+    tied = summary.get("tied_sites") or []
+    parts = [f"without {t['site']}" if t["opened"] else f"with {t['site']}" for t in tied]
+    return f"; as good: {_some(parts, 4)}" if parts else ""
+
+
+def changed(against: dict[str, Any]) -> str:
+    """How many decisions differ from a result, which, and what staying near it costs."""
+    name, count = against["against"], against["count"]
+    if not count:
+        said = f"no decision of {name}"
+    else:
+        kinds = ", ".join(f"{n} {kind}" for kind, n in against["by_kind"].items())
+        said = f"{count} decision{'s' if count > 1 else ''} of {name} ({kinds})"
+    usd = against["cost_of_staying_close_usd"]
+    return f"{said}; staying near it costs {money(usd)}" if usd >= 1 else said
 
 
 def _some(parts: list[str], most: int) -> str:

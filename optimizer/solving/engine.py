@@ -230,17 +230,23 @@ class Engine(Run):
         self.keep = np.union1d(self.keep, cuts)
         self.tell("plan")
 
-    def consider(self, x: np.ndarray) -> float:
-        """Mend a plan whose integers are whole and keep it if it is the best; its true cost."""
+    def judge(self, x: np.ndarray) -> Incumbent | None:
+        """Mend a plan whose integers are whole and cost it; None if load stays unserved."""
         guess = self.relaxed.co2_price if self.relaxed else {}
         x, truth = self.serve(x, guess, tolerance=min(1e-4, 0.01 * self.gap))
         if self._unserved(x, truth):
             self.note("a plan was dropped: it cannot serve what its deadlines demand")
+            return None
+        return Incumbent(quotas(self.case, self.arrays, truth, x), truth)
+
+    def consider(self, x: np.ndarray) -> float:
+        """Judge a plan and keep it if it is the best; its true cost."""
+        judged = self.judge(x)
+        if judged is None:
             return np.inf
-        if truth.total < self.total and self._holds(x):
-            self.best = Incumbent(quotas(self.case, self.arrays, truth, x), truth)
-            self.total = truth.total
-        return truth.total
+        if judged.truth.total < self.total and self.holds(judged.x):
+            self.best, self.total = judged, judged.truth.total
+        return judged.truth.total
 
     def improve(
         self, seconds: float, rounds: int, meanwhile: Callable[[], object] | None = None
@@ -254,7 +260,9 @@ class Engine(Run):
             self.keep = np.union1d(self.keep, self.master.thin([self.best.x]))
 
     def seed(self) -> None:
-        """The cuts that are known before any plan asks."""
+        """The cuts that are known before any plan asks; once."""
+        if self.seeded:
+            return
         if self.resumed is not None:
             self._restore(self.resumed)
         elif self.given is None:
@@ -302,7 +310,7 @@ class Engine(Run):
         # A part of a larger case has little time, and most of it is for its plan.
         share = 0.1 if self.given is None else 0.3
         seconds = min(60.0, max(2.0, share * self.limit))
-        if not self.small:
+        if not self.small and self.gap_now() > self.gap:
             self.improve(0.5 * seconds, FIRST_ROUNDS)
             if self.gap_now() > self.gap and not self.stopping():
                 deadline = self.started + 0.3 * self.limit
@@ -425,7 +433,7 @@ class Engine(Run):
             self.note(f"place {shaved:.6f} MW-periods less where energy is short")
         return x, truth
 
-    def _holds(self, x: np.ndarray) -> bool:
+    def holds(self, x: np.ndarray) -> bool:
         """Whether all planning rows and bounds hold."""
         arrays = self.arrays
         rows = arrays.matrix @ x

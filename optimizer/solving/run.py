@@ -36,6 +36,7 @@ class Run:
         self.phase = "build"
         self.checkpoint = Checkpoint(options.checkpoint, case.inputs, self.engine)
         self.resumed: State | None = self.checkpoint.load() if options.resume else None
+        self.kept_share = FINAL_SHARE
 
     @property
     def seconds(self) -> float:
@@ -45,7 +46,7 @@ class Run:
     @property
     def left(self) -> float:
         """Until the search must end [s]."""
-        return self.limit * (1 - FINAL_SHARE) - self.seconds
+        return self.limit * (1 - self.kept_share) - self.seconds
 
     @property
     def interrupted(self) -> bool:

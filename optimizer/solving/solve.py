@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from optimizer.errors import StoppedError
+from optimizer.errors import StoppedError, UsageError
 from optimizer.preparing.case import Case
 from optimizer.results.plan import Plan
 from optimizer.settings import OnProgress, RunOptions, ShouldStop
-from optimizer.solving import explain, extract
+from optimizer.solving import explain, extract, nearby
 from optimizer.solving.engine import Engine, Incumbent
 from optimizer.solving.many.engine import ManySites
+from optimizer.solving.nearby import Earlier
 from optimizer.solving.run import Run
 
 FEW_BLOCKS = 420
@@ -31,6 +32,8 @@ def solve_case(
     options: RunOptions | None = None,
     on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
+    start_from: Earlier | None = None,
+    prefer: Earlier | None = None,
 ) -> Plan:
     """Solve a case.
 
@@ -40,25 +43,38 @@ def solve_case(
     options : gap, time limit, engine, threads; None takes the case's own
     on_progress : called with bound, best plan and gap as they improve
     should_stop : asked often; True ends the search with the best plan so far
+    start_from : a result whose plan, made to fit this case, is the first plan
+    prefer : a result; of all plans within the gap the one is wanted that changes least of it
 
     Raises
     ------
+    UsageError : a result is given to an engine that cannot use it
     NoPlanError : no plan meets all limits
     StoppedError : stopped before there was a plan
     """
     options = options or RunOptions()
     engine = chosen_engine(case, options)
+    if engine != "few" and (start_from or prefer):
+        raise UsageError(
+            "--start-from and --prefer are for cases that are planned in one model: up to "
+            f"{FEW_BLOCKS} sites x periods, or with --engine few."
+        )
     if engine == "monolith":
         from optimizer.solving import whole
 
         return whole.solve(case, options, on_progress, should_stop)
     if engine == "many":
         return _many(ManySites(case, options, on_progress, should_stop))
-    return _few(Engine(case, options, on_progress, should_stop))
+    return _few(Engine(case, options, on_progress, should_stop), start_from, prefer)
 
 
-def _few(engine: Engine) -> Plan:
+def _few(engine: Engine, start_from: Earlier | None, prefer: Earlier | None) -> Plan:
+    kept, close = engine.kept_share, None
     try:
+        if start_from is not None:
+            nearby.start(engine, start_from)
+        if prefer is not None:
+            engine.kept_share += nearby.KEPT_SHARE
         reason = engine.search()
         engine.checkpoint.save(engine.state, now=True)
         engine.polish()
@@ -66,9 +82,16 @@ def _few(engine: Engine) -> Plan:
             if engine.seconds < 0.9 * engine.limit and reason != "interrupted":
                 raise engine.no_plan()
             raise _stopped(engine)
+        if prefer is not None:
+            engine.kept_share = kept
+            close = nearby.prefer(engine, prefer)
         engine.phase = "settle"
         final = engine.settle()
         told = engine.why(final) if engine.options.why else {}
+        if engine.options.why:
+            engine.report.tied_sites = nearby.tied_sites(engine, final, told)
+        if close is not None:
+            engine.report.changed_decisions = nearby.changed_decisions(engine, final, close)
     finally:
         engine.oracle.close()
     if engine.options.gap_power:

@@ -52,6 +52,15 @@ def test_every_line() -> None:
     }
 
 
+def test_ties_and_changes_are_told() -> None:
+    tied = [{"site": "s1", "opened": True}, {"site": "s7", "opened": False}]
+    against = {"against": "base", "count": 3, "by_kind": {"halls": 2, "site": 1},
+               "cost_of_staying_close_usd": 6.4e5}  # fmt: skip
+    told = dict(screen(SUMMARY | {"tied_sites": tied, "changed_decisions": against}, tables(2)))
+    assert told["Proven"].endswith("2.86 B$; as good: without s1, with s7")
+    assert told["Changed"] == "3 decisions of base (2 halls, 1 site); staying near it costs 640 k$"
+
+
 def test_ten_lines_at_most_however_many_sites() -> None:
     lines = screen(SUMMARY, tables(10))
     assert len(lines) == 9
