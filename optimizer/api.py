@@ -105,6 +105,7 @@ def solve(
     threads: int = 2,
     engine: Engine = "auto",
     why: bool = True,
+    memory_limit: float | None = None,
     on_progress: OnProgress | None = None,
 ) -> Plan:
     """Solve a case.
@@ -117,18 +118,20 @@ def solve(
     threads : number of threads
     engine : ``auto``, ``decomposition`` or ``monolith``
     why : also tell why it is this plan (``docs/why_this.md``)
+    memory_limit : MB of memory that operating blocks are dropped and rebuilt to keep
     on_progress : called with each :class:`optimizer.settings.Progress`
 
     Raises
     ------
-    InputError, NoPlanError, StoppedError
+    InputError, NoPlanError, StoppedError, MachineError
     """
     from optimizer.preparing.case import prepare
     from optimizer.results.summary import summarize
     from optimizer.results.verify import verify_plan
     from optimizer.solving.solve import solve_case
 
-    options = RunOptions(gap=gap, time_limit_s=time_limit, threads=threads, engine=engine, why=why)
+    options = RunOptions(gap=gap, time_limit_s=time_limit, threads=threads, engine=engine, why=why,
+                         memory_limit_mb=memory_limit)  # fmt: skip
     inner = solve_case(prepare(case.checked()), options, on_progress)
     verification = verify_plan(inner.inputs, inner.tables, inner.dispatch, inner.report.objective)
     return Plan(inner, verification, summarize(inner, verification))

@@ -123,6 +123,10 @@ def run(
         float | None,
         typer.Option(min=0.0, help="Seconds for that; else a tenth of the solve's"),
     ] = None,
+    memory_limit: Annotated[
+        float | None,
+        typer.Option(min=1.0, help="MB that operating blocks are dropped and rebuilt to keep"),
+    ] = None,
     sets: SetOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print only the summary")] = False,
     quiet: Annotated[
@@ -136,7 +140,7 @@ def run(
 
     folder = default_folder(case) if out is None else out
     options = RunOptions(gap=gap, time_limit_s=time_limit, threads=threads, engine=engine, why=why,
-                         why_time_s=why_time)  # fmt: skip
+                         why_time_s=why_time, memory_limit_mb=memory_limit)  # fmt: skip
     try:
         outcome = pipeline.run(
             case, folder, options, overrides=sets or [], overwrite=overwrite,
@@ -434,7 +438,8 @@ def _run(arguments: list[str] | None) -> int:
         say(str(error), "red")
         return int(error.exit_code)
     except MemoryError:
-        say("Out of memory. Use fewer --threads, fewer sites or longer periods.")
+        say("Out of memory. Give --memory-limit (MB), by which operating blocks are dropped in "
+            "time, or use fewer --threads, fewer sites or longer periods.", "red")  # fmt: skip
         return int(ExitCode.MACHINE)
     except SystemExit as done:
         return int(done.code or 0)

@@ -25,6 +25,8 @@ class RunOptions:
     why : ask, once the plan is settled, why it is this one
     why_time_s : time for that [s]; None: a tenth of the solve's, at least a few seconds, and
         never more than is left
+    memory_limit_mb : resident memory that operating blocks are dropped and rebuilt to keep
+        [MB]; None: no limit
     """
 
     gap: float | None = None
@@ -34,17 +36,22 @@ class RunOptions:
     seed: int | None = None
     why: bool = False
     why_time_s: float | None = None
+    memory_limit_mb: float | None = None
 
 
 @dataclass(frozen=True)
 class Progress:
-    """One line of progress. Money in US$; ``best`` and ``gap`` are inf before the first plan."""
+    """One line of progress. Money in US$; ``best`` and ``gap`` are inf before the first plan.
+
+    ``text`` stands for all of it where something else is told.
+    """
 
     seconds: float
     phase: str
     bound: float
     best: float
     gap: float
+    text: str = ""
 
 
 OnProgress = Callable[[Progress], None]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from optimizer.settings import RunOptions
-from optimizer.solving.engine import solve_case
+from optimizer.solving.solve import solve_case
 from tests.support import Rows, add_grid, base, case, technology
 
 SAMPLE = (0, 3, 7, 11)

@@ -24,7 +24,7 @@ from optimizer.model.monolith import build_monolith
 from optimizer.preparing.case import Case, prepare
 from optimizer.reading.writing import write_inputs
 from optimizer.settings import RunOptions
-from optimizer.solving.engine import solve_case
+from optimizer.solving.solve import solve_case
 from optimizer.solving.explain import why_not
 from optimizer.solving.explain.trials import GROUPS
 from optimizer.solving.highs import make_model, run_lp, run_mip

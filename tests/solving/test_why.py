@@ -14,7 +14,7 @@ import pytest
 from optimizer.preparing.finance import capital_recovery_factor
 from optimizer.results.plan import Plan
 from optimizer.settings import RunOptions
-from optimizer.solving.engine import solve_case
+from optimizer.solving.solve import solve_case
 from tests.cases.test_schedule_by_hand import MONTHS_3, discount, permit_rows, with_slots
 from tests.support import Rows, add_grid, base, case, technology
 
