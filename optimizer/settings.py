@@ -32,6 +32,8 @@ class RunOptions:
     start_from : folder of a result whose plan, made to fit this case, is the first plan
     prefer : folder of a result; of all plans within the gap the one is wanted that changes
         least of it
+    memory_limit_mb : resident memory that operating blocks are dropped and rebuilt to keep
+        [MB]; None: no limit
     """
 
     gap: float | None = None
@@ -46,17 +48,22 @@ class RunOptions:
     why_time_s: float | None = None
     start_from: str | None = None
     prefer: str | None = None
+    memory_limit_mb: float | None = None
 
 
 @dataclass(frozen=True)
 class Progress:
-    """One line of progress. Money in US$; ``best`` and ``gap`` are inf before the first plan."""
+    """One line of progress. Money in US$; ``best`` and ``gap`` are inf before the first plan.
+
+    ``text`` stands for all of it where something else is told.
+    """
 
     seconds: float
     phase: str
     bound: float
     best: float
     gap: float
+    text: str = ""
 
 
 OnProgress = Callable[[Progress], None]

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 import scipy.sparse as sp
 
+from optimizer.solving import trouble
 from optimizer.solving.planning_arrays import PlanningArrays
 
 SCALE = 10.0
@@ -59,7 +60,10 @@ class CutPool:
         return len(self._block)
 
     def add(self, site: str, period: int, coefficients: np.ndarray, *, cost: bool = True) -> None:
-        """Add a cut of a block [k$, MW or kt for each unit of a link]."""
+        """Add a cut of a block [k$, MW or kt for each unit of a link], unless it is not finite."""
+        if not np.isfinite(coefficients).all():
+            trouble.tell("cut", f"a cut of {site} without finite coefficients was dropped")
+            return
         row = np.zeros(self._width)
         row[: len(coefficients)] = coefficients
         # Coefficients that cannot matter would only widen the range of the matrix.

@@ -27,6 +27,7 @@ from optimizer.solving.checkpoint import State
 from optimizer.solving.highs import run_lp
 from optimizer.solving.learning import Learning
 from optimizer.solving.master import Master, Relaxed, posed
+from optimizer.solving.memory import Memory
 from optimizer.solving.oracles import BlockOracle
 from optimizer.solving.planning_arrays import DISCRETE, KINDS, PlanningArrays, less, to_arrays
 from optimizer.solving.run import Run
@@ -472,5 +473,6 @@ class Engine(Run):
 def make_oracle(case: Case, options: RunOptions, gap: float) -> BlockOracle:
     """The operating blocks of a case, as closely as the gap asks."""
     return BlockOracle(
-        case, options.threads, min(1e-7, max(1e-9, gap * 1e-2)), proof=max(1e-9, 5e-3 * gap)
-    )
+        case, options.threads, min(1e-7, max(1e-9, gap * 1e-2)), proof=max(1e-9, 5e-3 * gap),
+        memory=Memory(options.memory_limit_mb),
+    )  # fmt: skip

@@ -103,7 +103,7 @@ class Pricing:
         needed = np.abs(solved.row_dual[part.arrays.matrix.shape[0] :]) > 1e-9
         kept = {c for c, need in zip(order, needed, strict=False) if need}
         self._active[part.site] = kept | self._first[part.site]
-        return active, (solved.value, x)
+        return active, (solved.bound, x)
 
     def _model(
         self, part: Part, cost: np.ndarray, cuts: Sequence[tuple[int, int]],
