@@ -63,7 +63,7 @@ def why_this(
     tracing = Tracing(again, binds)
     limits = Worth(again, binds)
     sites, sources = WhyNotSites(again, money, gap_usd), RunnerUp(again, money, gap_usd)
-    asking = [sites.ask(), sources.ask(), limits.ask(), tracing.ask(DELAY_SHARE * seconds)]
+    asking = [limits.ask(), sites.ask(), sources.ask(), tracing.ask(DELAY_SHARE * seconds)]
     while asking:
         # In turn, so that none waits for all of another.
         asking = [questions for questions in asking if next(questions, None) is not None]

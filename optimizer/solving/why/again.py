@@ -37,6 +37,8 @@ NEAR_ENOUGH = 0.02
 """Share by which what a plan lacks may be understated."""
 MOST_SECONDS = 3.0
 """Time of one solve of a large case [s]."""
+FIRST_ROUNDS = 4
+"""Rounds of cuts of a large case's linear program that only leads to another."""
 SOLVE_SHARE = 0.03
 """The same as a share of the time of all questions."""
 SHARED = ""
@@ -212,7 +214,8 @@ class Again:
         free = arrays.integer & (arrays.lower < arrays.upper) & whole
         if not self.small:
             seconds = min(seconds, max(1.0, SOLVE_SHARE * self.seconds))
-        found = self._relaxed(arrays)
+        rounds = CUT_ROUNDS if self.small or (whole and not free.any()) else FIRST_ROUNDS
+        found = self._relaxed(arrays, rounds)
         if found.x is None or not free.any():
             return found
         for _ in range(CUT_ROUNDS if self.small else 1):
@@ -227,10 +230,10 @@ class Again:
         # Its sizes, to all cuts: few rounds of the linear program instead of more of the other.
         return self._relaxed(_whole(arrays, found.x))
 
-    def _relaxed(self, arrays: PlanningArrays) -> Solution:
+    def _relaxed(self, arrays: PlanningArrays, rounds: int = CUT_ROUNDS) -> Solution:
         """The linear program, warm with the cuts that its points violate."""
         model = self.model(arrays, self.cuts, whole=False)
-        for _ in range(CUT_ROUNDS):
+        for _ in range(rounds):
             found = run_lp(model, max(0.1, self.left))
             new = np.empty(0) if found.x is None else self.extend(found.x)
             if not len(new):

@@ -13,7 +13,7 @@ import scipy.sparse as sp
 
 from optimizer.solving.highs import INFINITY
 from optimizer.solving.planning_arrays import KINDS, PlanningArrays
-from optimizer.solving.why.again import Again, Found
+from optimizer.solving.why.again import SHARED, Again, Found
 from optimizer.solving.why.money import PARTS, Money
 from optimizer.solving.why.timing import Soonest, of_site
 
@@ -45,6 +45,8 @@ class WhyNotSites:
         self.chosen = [s for s, mw in self.placed.items() if mw.max() > LEAST_MW]
         self.rows = {s: self._row(s) for s in self.case.sites if s not in self.chosen}
         self.found: dict[str, Found] = {}
+        self.bases: dict[str, Found] = {}
+        self.partner: dict[str, str] = {}
 
     def _placed(self, site: str, x: np.ndarray) -> np.ndarray:
         """IT load at a site by period [MW]."""
@@ -113,7 +115,12 @@ class WhyNotSites:
         arrays, first = forced
         if not again.small:
             again.watch([name])
-            arrays = self._instead(name, arrays, self._partner(name, arrays, first))
+            partner = self.partner[name] = self._partner(name, arrays, first)
+            arrays = self._instead(name, arrays, partner)
+            if partner not in self.bases:
+                # The same freedom without the site: else the plan's own gap would be taken off.
+                free = self._instead(SHARED, again.arrays, partner)
+                self.bases[partner] = again.cheapest(free) or again.base
         found = again.cheapest(arrays)
         if found is not None:
             self._keep(name, found)
@@ -209,6 +216,8 @@ class WhyNotSites:
     def _keep(self, name: str, found: Found) -> None:
         self.found[name] = found
         base = self.again.against(found)
+        if found.truth is None:
+            base = self.bases.get(self.partner.get(name, SHARED), base)
         parts = self.money.more(found.x, base.x)
         extra = 1e3 * (found.total - base.total)
         # What the cuts say of operation differs from the total by the model's tolerance.

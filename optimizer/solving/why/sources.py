@@ -74,6 +74,7 @@ class RunnerUp:
         self.sources = list(self._sources())
         self.found: dict[int, Found] = {}
         self.asked: set[int] = set()
+        self.bases: dict[str, Found] = {}
 
     # -- what stands --------------------------------------------------------------------------
 
@@ -129,6 +130,9 @@ class RunnerUp:
     def _without(self, source: Source) -> Found | None:
         again = self.again
         arrays = again.arrays if again.small else again.kept(free=[source.site])
+        if not again.small and source.site not in self.bases:
+            # The same freedom without the ban: else the plan's own gap would be taken off.
+            self.bases[source.site] = again.cheapest(arrays) or again.base
         upper, lower = arrays.upper.copy(), arrays.lower.copy()
         upper[source.columns] = lower[source.columns] = 0.0
         return again.cheapest(replace(arrays, lower=lower, upper=upper))
@@ -158,6 +162,8 @@ class RunnerUp:
             yield row
             return
         base = self.again.against(found)
+        if found.truth is None:
+            base = self.bases.get(source.site, base)
         extra = 1e3 * (found.total - base.total)
         parts = self.money.more(found.x, base.x)
         parts["energy_usd"] += extra - sum(parts.values())
