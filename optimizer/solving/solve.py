@@ -96,11 +96,12 @@ def _solve(
         with trouble.noted(run.note):
             _open(run, engine, left_out)
             solved = _many(run) if isinstance(run, ManySites) else _few(run, *near)
+            plan = _plan(run, *solved, list(left_out))
             memory = run.oracle.memory
             if memory.limit_mb is not None:
                 run.note(f"memory limit {memory.limit_mb:,.0f} MB: blocks dropped "
                          f"{memory.dropped} times, rebuilt {memory.rebuilt} times")  # fmt: skip
-            return _plan(run, *solved, list(left_out))
+            return plan
     finally:
         if isinstance(run, ManySites):
             run.pricing.close()
