@@ -27,7 +27,7 @@ def solve_once(engine: Engine, seed: int, gap: float, seconds: float) -> dict[st
     from optimizer.errors import StoppedError
     from optimizer.preparing.case import prepare
     from optimizer.settings import Progress, RunOptions
-    from optimizer.solving.engine import solve_case
+    from optimizer.solving.solve import solve_case
 
     begin = time.monotonic()
     lines: list[Progress] = []

@@ -104,7 +104,9 @@ def solve(
     time_limit: float | None = None,
     threads: int = 2,
     engine: Engine = "auto",
+    gap_power: bool = False,
     why: bool = True,
+    memory_limit: float | None = None,
     on_progress: OnProgress | None = None,
     start_from: str | Path | None = None,
     prefer: str | Path | None = None,
@@ -117,15 +119,17 @@ def solve(
     gap : proven relative gap at which to end; None: the case's
     time_limit : seconds for the search; None: the case's
     threads : number of threads
-    engine : ``auto``, ``decomposition`` or ``monolith``
+    engine : ``auto``, ``few``, ``many`` or ``monolith``
+    gap_power : also prove the gap of all other cost at the plan's delay
     why : also tell why it is this plan (``docs/why_this.md``)
+    memory_limit : MB of memory that operating blocks are dropped and rebuilt to keep
     on_progress : called with each :class:`optimizer.settings.Progress`
     start_from : folder of a result whose plan, made to fit this case, is the first plan
     prefer : folder of a result; of all plans within the gap the one that changes least of it
 
     Raises
     ------
-    InputError, NoPlanError, StoppedError, UsageError
+    InputError, NoPlanError, StoppedError, UsageError, MachineError
     """
     from optimizer.preparing.case import prepare
     from optimizer.results.earlier import earlier
@@ -133,7 +137,8 @@ def solve(
     from optimizer.results.verify import verify_plan
     from optimizer.solving.solve import solve_case
 
-    options = RunOptions(gap=gap, time_limit_s=time_limit, threads=threads, engine=engine, why=why)
+    options = RunOptions(gap=gap, time_limit_s=time_limit, threads=threads, engine=engine,
+                         gap_power=gap_power, why=why, memory_limit_mb=memory_limit)  # fmt: skip
     inner = solve_case(
         prepare(case.checked()), options, on_progress, start_from=earlier(start_from),
         prefer=earlier(prefer),

@@ -117,6 +117,13 @@ def run(
     ] = None,
     threads: Annotated[int, typer.Option(min=1, max=256, help="Processor threads")] = 2,
     engine: Annotated[Engine, typer.Option(help="The monolith is one plain program")] = "auto",
+    gap_power: Annotated[
+        bool,
+        typer.Option("--gap-power", help="Also prove the gap of all other cost at this delay"),
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where a run with the same --out has ended")
+    ] = False,
     why: Annotated[
         bool, typer.Option("--why/--no-why", help="Tell why it is this plan, by solving again")
     ] = True,
@@ -137,6 +144,10 @@ def run(
             show_default=False,
         ),
     ] = None,
+    memory_limit: Annotated[
+        float | None,
+        typer.Option(min=1.0, help="MB that operating blocks are dropped and rebuilt to keep"),
+    ] = None,
     sets: SetOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print only the summary")] = False,
     quiet: Annotated[
@@ -149,10 +160,13 @@ def run(
     from optimizer import pipeline
 
     folder = default_folder(case) if out is None else out
-    options = RunOptions(gap=gap, time_limit_s=time_limit, threads=threads, engine=engine, why=why,
-                         why_time_s=why_time,
+    options = RunOptions(gap=gap, time_limit_s=time_limit, threads=threads, engine=engine,
+                         gap_power=gap_power, resume=resume, why=why, why_time_s=why_time,
                          start_from=None if start_from is None else str(start_from),
-                         prefer=None if prefer is None else str(prefer))  # fmt: skip
+                         prefer=None if prefer is None else str(prefer),
+                         memory_limit_mb=memory_limit)  # fmt: skip
+    if resume and out is None:
+        raise UsageError("--resume needs the --out of the run that is to go on.")
     try:
         outcome = pipeline.run(
             case, folder, options, overrides=sets or [], overwrite=overwrite,
@@ -450,7 +464,8 @@ def _run(arguments: list[str] | None) -> int:
         say(str(error), "red")
         return int(error.exit_code)
     except MemoryError:
-        say("Out of memory. Use fewer --threads, fewer sites or longer periods.")
+        say("Out of memory. Give --memory-limit (MB), by which operating blocks are dropped in "
+            "time, or use fewer --threads, fewer sites or longer periods.", "red")  # fmt: skip
         return int(ExitCode.MACHINE)
     except SystemExit as done:
         return int(done.code or 0)

@@ -63,7 +63,9 @@ def run(
 ) -> Outcome:
     """Run a case and write its result; ``started`` is when the command began (monotonic)."""
     begin = time.monotonic() if started is None else started
+    overwrite = overwrite or options.resume
     check_target(folder, overwrite=overwrite)
+    kept = folder.with_name(f"{folder.name}.checkpoint")
     start_from, prefer = earlier(options.start_from), earlier(options.prefer)
     read_at = time.monotonic()
     inputs, warnings = read(path, overrides)
@@ -72,7 +74,7 @@ def run(
     limit = options.time_limit_s or float(inputs.setting("time_limit_s"))
     now = time.monotonic()
     budget = limit - max(KEPT_SECONDS, KEPT_SHARE * limit) - (now - begin)
-    budgeted = dataclasses.replace(options, time_limit_s=max(1.0, budget))
+    budgeted = dataclasses.replace(options, time_limit_s=max(1.0, budget), checkpoint=kept)
     plan = solve_case(case, budgeted, on_progress, should_stop, start_from, prefer)
     plan.report.timing.update(read=prepare_at - read_at, prepare=now - prepare_at)
     verify_at = time.monotonic()
@@ -86,4 +88,7 @@ def run(
     summary = summarize(plan, verification, dates)
     write_result(plan, summary, folder, options=dataclasses.asdict(options),
                  overrides=list(overrides), overwrite=overwrite)  # fmt: skip
-    return Outcome(plan, verification, summary, warnings)
+    outcome = Outcome(plan, verification, summary, warnings)
+    if outcome.exit_code == ExitCode.DONE:
+        kept.unlink(missing_ok=True)
+    return outcome

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 Engine = Literal["auto", "few", "many", "monolith"]
@@ -22,12 +23,17 @@ class RunOptions:
         along the rows that they share) or ``monolith`` (one plain Pyomo program); ``auto``
         chooses one of the first two by the size of the case
     seed : seed of everything that draws
+    gap_power : prove, by a second solve, what all other cost must be at the plan's delay
+    checkpoint : file in which is kept what is known, so that the run can be taken up again
+    resume : go on from there
     why : ask, once the plan is settled, why it is this one
     why_time_s : time for that [s]; None: a tenth of the solve's, at least a few seconds, and
         never more than is left
     start_from : folder of a result whose plan, made to fit this case, is the first plan
     prefer : folder of a result; of all plans within the gap the one is wanted that changes
         least of it
+    memory_limit_mb : resident memory that operating blocks are dropped and rebuilt to keep
+        [MB]; None: no limit
     """
 
     gap: float | None = None
@@ -35,21 +41,29 @@ class RunOptions:
     threads: int = 2
     engine: Engine = "auto"
     seed: int | None = None
+    gap_power: bool = False
+    checkpoint: Path | None = None
+    resume: bool = False
     why: bool = False
     why_time_s: float | None = None
     start_from: str | None = None
     prefer: str | None = None
+    memory_limit_mb: float | None = None
 
 
 @dataclass(frozen=True)
 class Progress:
-    """One line of progress. Money in US$; ``best`` and ``gap`` are inf before the first plan."""
+    """One line of progress. Money in US$; ``best`` and ``gap`` are inf before the first plan.
+
+    ``text`` stands for all of it where something else is told.
+    """
 
     seconds: float
     phase: str
     bound: float
     best: float
     gap: float
+    text: str = ""
 
 
 OnProgress = Callable[[Progress], None]
@@ -67,10 +81,12 @@ class SolveReport:
 
     status: str = "no_plan"
     stop_reason: str = ""
-    engine: str = "decomposition"
+    engine: str = "few"
     objective: float = float("nan")
     bound: float = float("-inf")
     unavoidable_delay_usd: float = 0.0
+    power_bound_usd: float | None = None
+    bound_again: float | None = None
     problem: dict[str, int] = field(default_factory=dict)
     timing: dict[str, float] = field(default_factory=dict)
     progress: list[Progress] = field(default_factory=list)

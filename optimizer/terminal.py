@@ -72,7 +72,10 @@ def only_answer_on_stdout() -> TextIO:
 
 
 def show_progress(line: Progress) -> None:
-    """Phase, bound, best plan and gap."""
+    """Phase, bound, best plan and gap; or what else is told."""
+    if line.text:
+        say(f"{line.seconds:7.1f} s  {line.text}", "dim")
+        return
     best = "-" if line.best == float("inf") else f"{line.best / 1e6:,.1f}"
     bound = "-" if line.bound == float("-inf") else f"{line.bound / 1e6:,.1f}"
     gap = "-" if line.gap == float("inf") else f"{line.gap:.2%}"

@@ -124,6 +124,7 @@ def parameters(function: Callable[..., Any]) -> list[Parameter]:
             said += f" (default: {parameter.default})"
         # Within Annotated the first name stands where a default would.
         names = [d for d in (info.default, *(info.param_decls or ())) if isinstance(d, str)]
+        names = [n for d in names for n in d.split("/")]
         names = names or [f"--{name.replace('_', '-')}"]
         found.append(Parameter(tuple(names), _takes(kind, info), said))
     return found

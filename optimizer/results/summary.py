@@ -1,13 +1,17 @@
 """The machine-readable summary of a plan (``summary.json``).
 
 Keys: ``case_name, status, stop_reason, engine, objective`` = ``total_cost`` = sum of ``costs``
-[US$], ``bound, gap, gap_usd, gap_controllable``; ``delay_mw_months, first_power_date,
+[US$], ``bound, gap, gap_usd, gap_controllable``, where asked ``gap_power`` (of all other cost at
+the plan's delay); ``bound_again``, computed anew at the end from the stored cuts and prices (with
+few sites that of the relaxation, which is lower); ``delay_mw_months, first_power_date,
 full_power_date``, of which ``first_power_p10/p50/p90, full_power_p10/p50/p90,
 delay_mw_months_p50/p90, full_power_on_time_share, date_draws, date_basis`` are sampled
 (``dates.py``); ``co2_onsite_t, co2_grid_t, co2_t, cfe_share, water_m3, land_km2,
 unserved_mwh`` over the whole plan; ``sites, capacity, verification, timing, problem,
 peak_memory_mb, progress, binding``; ``tied_sites``, and ``changed_decisions`` of a run with
-``--prefer`` (else null).
+``--prefer`` (else null); where it was asked why it is this plan (``docs/why_this.md``)
+``why``: of each of its tables how many answers are checked, estimates, or were not asked, and the
+delay by cause [MW-month].
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ import pandas as pd
 from optimizer.results.dates import NEARLY, Dates, sample_dates
 from optimizer.results.plan import Plan
 from optimizer.results.verify import Verification
+from optimizer.settings import SolveReport
 
 
 def summarize(
@@ -48,6 +53,8 @@ def summarize(
         "gap": gap_usd / max(abs(objective), 1e-9),
         "gap_usd": gap_usd,
         "gap_controllable": gap_usd / controllable if controllable > 0 else None,
+        "bound_again": report.bound_again,
+        **_gap_power(report, float(costs.get("delay", 0.0))),
         "unavoidable_delay_usd": report.unavoidable_delay_usd,
         "tied_sites": report.tied_sites,
         "changed_decisions": report.changed_decisions,
@@ -57,6 +64,7 @@ def summarize(
         "sites": _sites(plan),
         "capacity": _capacity(plan),
         "binding": _binding(plan),
+        "why": _why(plan),
         "verification": None if verification is None else verification.as_dict(),
         "timing": dict(report.timing),
         "problem": dict(report.problem),
@@ -64,6 +72,14 @@ def summarize(
         "progress": [asdict(line) for line in report.progress],
     }
     return _finite(summary)  # type: ignore[no-any-return]
+
+
+def _gap_power(report: SolveReport, delay: float) -> dict[str, float]:
+    """Proven gap of all other cost at the plan's delay, where it was asked for."""
+    if report.power_bound_usd is None:
+        return {}
+    other = report.objective - delay
+    return {"gap_power": (other - report.power_bound_usd) / max(abs(other), 1e-9)}
 
 
 def peak_memory_mb() -> float:
@@ -144,16 +160,15 @@ def _quantities(plan: Plan) -> dict[str, float]:
 
 def _sites(plan: Plan) -> list[dict[str, Any]]:
     placed = plan.tables["placement"].groupby(["site", "period"])["it_mw"].sum()
+    by_site: dict[str, dict[str, float]] = {}
+    for (site, period), mw in placed.items():
+        by_site.setdefault(site, {})[str(period)] = float(mw)
     return [
         {
             "site": row["site"],
             "opened": bool(row["opened"]),
             "open_date": None if pd.isna(row["open_date"]) else f"{row['open_date']:%Y-%m-%d}",
-            "mw_by_period": {
-                str(period): float(mw)
-                for (site, period), mw in placed.items()
-                if site == row["site"]
-            },
+            "mw_by_period": by_site.get(row["site"], {}),
         }
         for _, row in plan.tables["sites"].iterrows()
     ]
@@ -169,6 +184,19 @@ def _capacity(plan: Plan) -> list[dict[str, Any]]:
          "mwh": float(r.standing_mwh)}
         for (s, g, p), r in total.iterrows()
     ]  # fmt: skip
+
+
+def _why(plan: Plan) -> dict[str, Any] | None:
+    """How the answers are known, and what load waits for; None if it was not asked."""
+    causes = plan.tables.get("delay_causes")
+    if causes is None:
+        return None
+    known: dict[str, Any] = {
+        name: {str(k): int(n) for k, n in plan.tables[name]["basis"].value_counts().items()}
+        for name in ("why_not_sites", "runner_up", "worth")
+    }
+    waits = causes.groupby("cause")["mw_months"].sum().sort_values(ascending=False)
+    return known | {"delay_causes": {str(k): float(v) for k, v in waits.items()}}
 
 
 def _binding(plan: Plan) -> list[dict[str, Any]]:

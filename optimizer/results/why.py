@@ -30,7 +30,7 @@ def why(comparison: Comparison, results: Sequence[StoredResult]) -> list[str]:
         lines = [
             *_inputs(comparison, at), *_sites(comparison, at), *_power(comparison, at),
             *_linked(comparison, results, at), *_dates(comparison, at), _money(comparison, at),
-            *_split(comparison, results, at),
+            *_split(comparison, results, at), *_waits(results, at),
             *_proof(comparison, results, at), *_limits(results, at),
         ]  # fmt: skip
         said += [f"{pair}: {line}" for line in lines]
@@ -233,6 +233,23 @@ def _proof(comparison: Comparison, results: Sequence[StoredResult], at: int) -> 
                 f"between the best plans lie {_signed(least)} to {_signed(most)}."]  # fmt: skip
     return [f"the gaps are too wide to prove which case is dearer: between the best plans lie "
             f"{_signed(least)} to {_signed(most)}. A smaller --gap would tell."]  # fmt: skip
+
+
+def _waits(results: Sequence[StoredResult], at: int) -> list[str]:
+    """What load waits for, where that differs; nothing if a run was not asked."""
+    causes = [dict((r.summary.get("why") or {}).get("delay_causes") or {})
+              for r in (results[0], results[at])]  # fmt: skip
+    if not all(r.summary.get("why") for r in (results[0], results[at])):
+        return []
+    moved = [
+        (abs(causes[1].get(c, 0.0) - causes[0].get(c, 0.0)), c) for c in {**causes[0], **causes[1]}
+    ]
+    named = [
+        f"{cause.replace('slots: ', 'slots of ')} {amount(round(causes[0].get(cause, 0.0)))} → "
+        f"{amount(round(causes[1].get(cause, 0.0)), 'MW-months')}"
+        for by, cause in sorted(moved, key=lambda m: (-m[0], m[1])) if by >= 1
+    ]  # fmt: skip
+    return [f"load waits for {listing(named, LARGEST)}."] if named else []
 
 
 def _limits(results: Sequence[StoredResult], at: int) -> list[str]:

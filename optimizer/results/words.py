@@ -56,11 +56,22 @@ def _money_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     """Cost by its largest categories, and delay."""
     costs = sorted(summary["costs"].items(), key=lambda c: -abs(c[1]))
     parts = [f"{name.replace('_', ' ')} {money(usd)}" for name, usd in costs if round(usd)]
-    delay = f"{summary['delay_mw_months']:,.0f} MW-months"
+    delay = f"{summary['delay_mw_months']:,.0f} MW-months{_waits_for(summary)}"
     if summary.get("first_power_p50"):
         delay += (f"; P50 {summary['delay_mw_months_p50']:,.0f}, "
                   f"P90 {summary['delay_mw_months_p90']:,.0f}")  # fmt: skip
     return [("Cost", f"{money(summary['total_cost'])}: {_some(parts, 4)}"), ("Delay", delay)]
+
+
+def _waits_for(summary: dict[str, Any]) -> str:
+    """The largest cause of delay, if it was asked."""
+    causes = (summary.get("why") or {}).get("delay_causes") or {}
+    total = sum(causes.values())
+    if not total > 0:
+        return ""
+    cause = max(causes, key=lambda name: causes[name])
+    named = "waiting that is cheaper" if cause == "cheaper to wait" else cause.replace(":", " of")
+    return f", {causes[cause] / total:.0%} by {named}"
 
 
 def _proof(summary: dict[str, Any]) -> list[tuple[str, str]]:

@@ -202,7 +202,8 @@ TEXT_COLUMNS = (
     "site", "market", "jurisdiction", "open_period", "block", "variant", "period", "technology",
     "offer", "permit_kind", "workload", "region", "kind", "item", "unit", "step", "metric",
     "category", "limit", "scope", "period_or_year", "factor", "basis", "decision", "status",
-    "commitments",
+    "commitments", "reason", "waits_for", "instead_of", "runner_up", "sheet", "column", "said",
+    "online_period", "cause", "chain",
 )  # fmt: skip
 DATE_COLUMNS = (
     "date",
@@ -218,6 +219,9 @@ DATE_COLUMNS = (
     "online_date",
     "needed_by",
     "expires",
+    "earliest_date",
+    "forced_date",
+    "from_date",
 )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 import scipy.sparse as sp
 
+from optimizer.solving import trouble
 from optimizer.solving.planning_arrays import PlanningArrays
 
 SCALE = 10.0
@@ -59,7 +60,10 @@ class CutPool:
         return len(self._block)
 
     def add(self, site: str, period: int, coefficients: np.ndarray, *, cost: bool = True) -> None:
-        """Add a cut of a block [k$, MW or kt for each unit of a link]."""
+        """Add a cut of a block [k$, MW or kt for each unit of a link], unless it is not finite."""
+        if not np.isfinite(coefficients).all():
+            trouble.tell("cut", f"a cut of {site} without finite coefficients was dropped")
+            return
         row = np.zeros(self._width)
         row[: len(coefficients)] = coefficients
         # Coefficients that cannot matter would only widen the range of the matrix.
@@ -72,6 +76,18 @@ class CutPool:
             self._coefficients = np.vstack([self._coefficients, [row for _, row, _ in self._new]])
             self._costs = np.append(self._costs, [c for _, _, c in self._new])
             self._new = []
+
+    def stored(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Block, coefficients and kind of all cuts."""
+        self._flush()
+        return self._block, self._coefficients, self._costs
+
+    def restore(self, block: np.ndarray, rows: np.ndarray, costs: np.ndarray) -> None:
+        """Take cuts over that were stored of the same case."""
+        self._flush()
+        self._block = np.append(self._block, block.astype(int))
+        self._coefficients = np.vstack([self._coefficients, rows])
+        self._costs = np.append(self._costs, costs)
 
     def since(self, first: int) -> Iterator[tuple[str, int, np.ndarray, bool]]:
         """(site, period, coefficients, whether of cost) of the cuts from this number on."""

@@ -12,18 +12,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 
 from optimizer.errors import OptimizerError
 from optimizer.model.build import Planning, build
 from optimizer.preparing.case import Case
 from optimizer.settings import OnProgress, RunOptions, ShouldStop
 from optimizer.solving import explain, extract
+from optimizer.solving.checkpoint import State
+from optimizer.solving.highs import run_lp
 from optimizer.solving.learning import Learning
-from optimizer.solving.master import Master, Relaxed
+from optimizer.solving.master import Master, Relaxed, posed
+from optimizer.solving.memory import Memory
 from optimizer.solving.oracles import BlockOracle
 from optimizer.solving.planning_arrays import DISCRETE, KINDS, PlanningArrays, less, to_arrays
 from optimizer.solving.run import Run
@@ -133,7 +137,7 @@ class Engine(Run):
             tolerance=max(0.3 * self.gap, 1e-9),
             deadline=self.started + 0.3 * self.limit,
             start=None if before is None else before.center,
-            cuts=None if before is None else before.tight,
+            cuts=self._first_cuts() if before is None else before.tight,
             on_round=self._relax_round,
         )  # fmt: skip
         if done is None:
@@ -143,6 +147,10 @@ class Engine(Run):
         self.keep = np.union1d(self.keep, self.master.thin([done.x, done.center], done))
         self.tell("relaxation")
         return done
+
+    def _first_cuts(self) -> np.ndarray | None:
+        """All cuts, or those that a run before has found to matter."""
+        return self.keep if len(self.keep) else None
 
     def relax_more(self) -> None:
         """Some more rounds of the relaxation, of which whole plans learn too."""
@@ -258,7 +266,9 @@ class Engine(Run):
         """The cuts that are known before any plan asks; once."""
         if self.seeded:
             return
-        if self.given is None:
+        if self.resumed is not None:
+            self._restore(self.resumed)
+        elif self.given is None:
             self.known.seed()
             self.known.seed_mixes()
         else:
@@ -266,6 +276,23 @@ class Engine(Run):
                 self.known.pool.add(site, period, row, cost=cost)
         self.seeded = self.cuts
         self.tell("seed")
+
+    def state(self) -> State:
+        """Cuts, bound and best plan."""
+        block, rows, costs = self.known.pool.stored()
+        return {
+            "block": block, "rows": rows, "costs": costs, "keep": self.keep,
+            "bound": np.array(self.bound),
+            "plan": np.empty(0) if self.best is None else self.best.x,
+        }  # fmt: skip
+
+    def _restore(self, state: State) -> None:
+        self.known.pool.restore(state["block"], state["rows"], state["costs"])
+        self.keep = state["keep"].astype(int)
+        self.raise_bound(float(state["bound"]))
+        if len(state["plan"]):
+            self.consider(state["plan"])
+            self.note("the plan and the cuts of the run before are taken up")
 
     def again(self) -> None:
         """A better plan than the one that is known, without a proof."""
@@ -283,7 +310,9 @@ class Engine(Run):
         """
         self.seed()
         relaxed = self.relax(SMALL_ROUNDS if self.small else FIRST_ROUNDS)
-        seconds = min(60.0, max(2.0, 0.1 * self.limit))
+        # A part of a larger case has little time, and most of it is for its plan.
+        share = 0.1 if self.given is None else 0.3
+        seconds = min(60.0, max(2.0, share * self.limit))
         if not self.small and self.gap_now() > self.gap:
             self.improve(0.5 * seconds, FIRST_ROUNDS)
             if self.gap_now() > self.gap and not self.stopping():
@@ -322,6 +351,37 @@ class Engine(Run):
             for x in (sized.x, sized.center):
                 self.consider(x)
             self.tell("polish")
+
+    def bound_again(self) -> float:
+        """The relaxation with the stored cuts, solved from scratch [k$].
+
+        It is below the mixed-integer bound, of which only a tree of branches would be a proof.
+        """
+        form = self.master.reduced(self.arrays)
+        if form is None:
+            return -np.inf
+        return run_lp(posed(form, self.known.pool, self.keep), 60.0).value
+
+    def other_cost(self, final: Incumbent) -> float:
+        """Proven bound of all cost but delay among plans with no more delay than this one [k$].
+
+        The planning model with the cuts that are known, delay as a limit instead of a cost.
+        """
+        arrays = self.arrays
+        most = float(arrays.delay @ final.x)
+        variant = replace(
+            arrays,
+            cost=arrays.cost - arrays.delay,
+            matrix=sp.vstack([arrays.matrix, sp.csr_matrix(arrays.delay)], format="csr"),
+            row_lower=np.append(arrays.row_lower, -np.inf),
+            row_upper=np.append(arrays.row_upper, most + 1e-6 * abs(most)),
+            row_owner=[*arrays.row_owner, "delay_as_of_plan"],
+            row_index=[*arrays.row_index, None],
+        )
+        seconds = max(5.0, min(60.0, 0.1 * self.limit))
+        found = self.master.mip(DISCRETE, self.keep, seconds, arrays=variant, gap=0.002)
+        # No other plan with this delay costs less than the bound of all cost allows.
+        return max(found.bound, self.bound - most)
 
     def settle(self) -> Incumbent:
         """The best plan without solver noise, with dispatch, and with nothing unserved."""
@@ -415,5 +475,6 @@ class Engine(Run):
 def make_oracle(case: Case, options: RunOptions, gap: float) -> BlockOracle:
     """The operating blocks of a case, as closely as the gap asks."""
     return BlockOracle(
-        case, options.threads, min(1e-7, max(1e-9, gap * 1e-2)), proof=max(1e-9, 5e-3 * gap)
-    )
+        case, options.threads, min(1e-7, max(1e-9, gap * 1e-2)), proof=max(1e-9, 5e-3 * gap),
+        memory=Memory(options.memory_limit_mb),
+    )  # fmt: skip

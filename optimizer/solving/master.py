@@ -212,12 +212,12 @@ class Master:
             x = solution.x
             co2 = self.co2_prices(solution) if fixed_co2 is None else fixed_co2
             result = Relaxed(
-                x, solution.value, x if center is None else center, estimate, co2, lp.tight,
+                x, solution.bound, x if center is None else center, estimate, co2, lp.tight,
                 solution.row_dual[: arrays.matrix.shape[0]],
             )  # fmt: skip
             if on_round is not None:
-                on_round(number, solution.value, estimate)
-            if time.monotonic() > deadline or self.should_stop() or solution.value > cutoff:
+                on_round(number, solution.bound, estimate)
+            if time.monotonic() > deadline or self.should_stop() or solution.bound > cutoff:
                 break
             missing = known.missing(x)
             short, load = sum(missing.values()), float(x[known.load_columns].sum())

@@ -131,6 +131,4 @@ def less(arrays: PlanningArrays, used: Mapping[tuple[str, Hashable], float]) -> 
     amount = np.array(
         [used.get(key, 0.0) for key in zip(arrays.row_owner, arrays.row_index, strict=True)]
     )
-    return replace(
-        arrays, row_lower=arrays.row_lower - amount, row_upper=arrays.row_upper - amount
-    )
+    return replace(arrays, row_lower=arrays.row_lower - amount, row_upper=arrays.row_upper - amount)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from optimizer.errors import StoppedError, UsageError
+import numpy as np
+import pandas as pd
+
+from optimizer.errors import MachineError, NoPlanError, StoppedError, UsageError
 from optimizer.preparing.case import Case
 from optimizer.results.plan import Plan
-from optimizer.settings import OnProgress, RunOptions, ShouldStop
-from optimizer.solving import explain, extract, nearby
+from optimizer.settings import OnProgress, Progress, RunOptions, ShouldStop
+from optimizer.solving import explain, extract, nearby, trouble
 from optimizer.solving.engine import Engine, Incumbent
 from optimizer.solving.many.engine import ManySites
 from optimizer.solving.nearby import Earlier
 from optimizer.solving.run import Run
+from optimizer.solving.start import check_oracle, usable
 
 FEW_BLOCKS = 420
 """Sites x periods up to which all sites are planned in one model."""
@@ -38,7 +44,7 @@ def solve_case(
     Parameters
     ----------
     case : a prepared case
-    options : gap, time limit, engine, threads; None takes the case's own
+    options : gap, time limit, engine, threads, memory; None takes the case's own
     on_progress : called with bound, best plan and gap as they improve
     should_stop : asked often; True ends the search with the best plan so far
     start_from : a result whose plan, made to fit this case, is the first plan
@@ -49,6 +55,7 @@ def solve_case(
     UsageError : a result is given to an engine that cannot use it
     NoPlanError : no plan meets all limits
     StoppedError : stopped before there was a plan
+    MachineError : the memory does not suffice, or the solver fails, before there was a plan
     """
     options = options or RunOptions()
     engine = chosen_engine(case, options)
@@ -61,54 +68,129 @@ def solve_case(
         from optimizer.solving import whole
 
         return whole.solve(case, options, on_progress, should_stop)
-    if engine == "many":
-        return _many(ManySites(case, options, on_progress, should_stop))
-    return _few(Engine(case, options, on_progress, should_stop), start_from, prefer)
-
-
-def _few(engine: Engine, start_from: Earlier | None, prefer: Earlier | None) -> Plan:
-    kept, close = engine.kept_share, None
+    part, left_out = usable(case)
+    begun, near = time.monotonic(), (start_from, prefer)
     try:
+        return _solve(engine, part, options, on_progress, should_stop, left_out, near)
+    except NoPlanError:
+        if not left_out:
+            raise
+    # What stands against a plan may be at a site that was left out: all sites are asked.
+    if options.time_limit_s is not None:
+        spent = time.monotonic() - begun
+        options = replace(options, time_limit_s=max(1.0, options.time_limit_s - spent))
+    return _solve(engine, case, options, on_progress, should_stop, {}, near)
+
+
+def _solve(
+    engine: str, case: Case, options: RunOptions, on_progress: OnProgress | None,
+    should_stop: ShouldStop | None, left_out: dict[str, str],
+    near: tuple[Earlier | None, Earlier | None],
+) -> Plan:  # fmt: skip
+    run: Engine | ManySites
+    if engine == "many":
+        run = ManySites(case, options, on_progress, should_stop)
+    else:
+        run = Engine(case, options, on_progress, should_stop)
+    try:
+        with trouble.noted(run.note):
+            _open(run, engine, left_out)
+            solved = _many(run) if isinstance(run, ManySites) else _few(run, *near)
+            memory = run.oracle.memory
+            if memory.limit_mb is not None:
+                run.note(f"memory limit {memory.limit_mb:,.0f} MB: blocks dropped "
+                         f"{memory.dropped} times, rebuilt {memory.rebuilt} times")  # fmt: skip
+            return _plan(run, *solved, list(left_out))
+    finally:
+        if isinstance(run, ManySites):
+            run.pricing.close()
+        run.oracle.close()
+
+
+def _open(run: Engine | ManySites, engine: str, left_out: dict[str, str]) -> None:
+    """First lines of the log: what was chosen and why, what is left out, the oracle's check."""
+    options, case = run.options, run.case
+    blocks = len(case.sites) * len(case.periods)
+    why = "as asked" if options.engine != "auto" else (
+        f"{len(case.sites)} sites x {len(case.periods)} periods = {blocks} blocks, "
+        f"{'at most' if engine == 'few' else 'more than'} {FEW_BLOCKS}"
+    )  # fmt: skip
+    limit = options.memory_limit_mb
+    memory = "no memory limit" if limit is None else f"memory limit {limit:,.0f} MB"
+    threads = f"{options.threads} thread{'' if options.threads == 1 else 's'}"
+    lines = [f"engine {engine} ({why}); {threads}; {run.oracle.description}; {memory}"]
+    lines += [f"{site} is left out: {reason}" for site, reason in left_out.items()]
+    checked = check_oracle(case, run.oracle)
+    lines += [checked] if checked else []
+    run.report.log[:0] = [f"{0.0:8.1f} s  {line}" for line in lines]
+    if run.on_progress is not None:
+        for line in lines:
+            run.on_progress(Progress(run.seconds, "start", -np.inf, np.inf, np.inf, line))
+
+
+Solved = tuple[Engine, Incumbent, str, float, dict[str, pd.DataFrame]]
+"""Planning model, its best plan, why the search ended, unavoidable delay [k$], further tables."""
+
+
+def _searched(run: Engine | ManySites, search: Callable[[], str]) -> str:
+    """Why a search ended; one that the machine or the solver ends keeps the plan it has."""
+    try:
+        return search()
+    except (MachineError, MemoryError) as short:
+        if not np.isfinite(run.total):
+            raise
+        run.note(f"the search ended early: {str(short) or 'out of memory'}")
+        # The plan that there is needs its blocks once more, whatever the limit.
+        run.oracle.memory.strict = False
+        return "exhausted"
+
+
+def _few(engine: Engine, start_from: Earlier | None, prefer: Earlier | None) -> Solved:
+    kept, close = engine.kept_share, None
+
+    def search() -> str:
         if start_from is not None:
             nearby.start(engine, start_from)
         if prefer is not None:
             engine.kept_share += nearby.KEPT_SHARE
         reason = engine.search()
+        engine.checkpoint.save(engine.state, now=True)
         engine.polish()
-        if engine.best is None:
-            if engine.seconds < 0.9 * engine.limit and reason != "interrupted":
-                raise engine.no_plan()
-            raise _stopped(engine)
-        if prefer is not None:
-            engine.kept_share = kept
-            close = nearby.prefer(engine, prefer)
-        engine.phase = "settle"
-        final = engine.settle()
-        told = engine.why(final) if engine.options.why else {}
-        if engine.options.why:
-            engine.report.tied_sites = nearby.tied_sites(engine, final, told)
-        if close is not None:
-            engine.report.changed_decisions = nearby.changed_decisions(engine, final, close)
-    finally:
-        engine.oracle.close()
+        return reason
+
+    reason = _searched(engine, search)
+    if engine.best is None:
+        if engine.seconds < 0.9 * engine.limit and reason != "interrupted":
+            raise engine.no_plan()
+        raise _stopped(engine)
+    if prefer is not None:
+        engine.kept_share = kept
+        close = nearby.prefer(engine, prefer)
+    engine.phase = "settle"
+    final = engine.settle()
+    told = engine.why(final) if engine.options.why else {}
+    if engine.options.why:
+        engine.report.tied_sites = nearby.tied_sites(engine, final, told)
+    if close is not None:
+        engine.report.changed_decisions = nearby.changed_decisions(engine, final, close)
+    if engine.options.gap_power:
+        engine.report.power_bound_usd = 1e3 * engine.other_cost(final)
     least = explain.unavoidable_delay(engine.arrays, seconds=min(10.0, 0.03 * engine.limit))
-    plan = _plan(engine, engine, final, reason, least)
-    return replace(plan, tables={**plan.tables, **told})
+    return engine, final, reason, least, told
 
 
-def _many(run: ManySites) -> Plan:
-    try:
-        reason = run.search()
-        if not run.plans:
-            raise _stopped(run)
-        run.phase = "settle"
-        engine, final = run.settle()
-    finally:
-        run.pricing.close()
-        run.oracle.close()
+def _many(run: ManySites) -> Solved:
+    reason = _searched(run, run.search)
+    run.checkpoint.save(run.state, now=True)
+    if not np.isfinite(run.total):
+        raise _stopped(run)
+    run.phase = "settle"
+    engine, final = run.settle()
     # The plan's own delay: none is taken for unavoidable that might be avoided.
     own = float(engine.arrays.delay @ final.x)
-    return _plan(run, engine, final, reason, own)
+    if run.options.gap_power:
+        run.report.power_bound_usd = 1e3 * (run.bound - own)
+    return engine, final, reason, own, {}
 
 
 def _stopped(run: Run) -> StoppedError:
@@ -118,7 +200,10 @@ def _stopped(run: Run) -> StoppedError:
     )
 
 
-def _plan(run: Run, engine: Engine, final: Incumbent, reason: str, delay: float) -> Plan:
+def _plan(
+    run: Run, engine: Engine, final: Incumbent, reason: str, delay: float,
+    told: dict[str, pd.DataFrame], left_out: Sequence[str],
+) -> Plan:  # fmt: skip
     """The plan of what ``run`` has found, in ``engine``'s model of the sites that are used."""
     report, arrays = run.report, engine.arrays
     total = final.truth.total
@@ -133,11 +218,16 @@ def _plan(run: Run, engine: Engine, final: Incumbent, reason: str, delay: float)
         "block_rows": engine.oracle.rows,
         "cuts": run.cuts,
     }
+    again = run.bound_again()
+    if np.isfinite(again):
+        report.bound_again = again * 1e3
+        run.note(f"bound anew from cuts and prices: {again / 1e3:,.1f} M$")
     report.timing["solve"] = run.seconds
-    others = [site for site in run.case.sites if site not in engine.case.sites]
-    return extract.to_plan(
+    others = [*(site for site in run.case.sites if site not in engine.case.sites), *left_out]
+    plan = extract.to_plan(
         engine.planning, arrays, engine.oracle, final.x, final.truth, report, others
     )
+    return replace(plan, tables={**plan.tables, **told})
 
 
 __all__ = ["chosen_engine", "solve_case"]

@@ -40,7 +40,7 @@ def solve(
         left = limit - (time.monotonic() - begin)
         raise explain.no_plan(planning, arrays, seconds=left, threads=options.threads)
     if found.x is None:
-        raise StoppedError("The monolith found no plan in its time; try --engine decomposition.")
+        raise StoppedError("The monolith found no plan in its time; try --engine few.")
     report = SolveReport(engine="monolith", bound=found.bound * 1e3)
     x = extract.cleaned(planning, arrays, found.x)
     with_dispatch = BlockOracle(case, options.threads, 1e-9)

@@ -40,7 +40,7 @@ def test_storage_is_sized_for_the_night() -> None:
         {"site": "*", "technology": "battery", "max_mw": 100},
     ]
     from optimizer.settings import RunOptions
-    from optimizer.solving.engine import solve_case
+    from optimizer.solving.solve import solve_case
 
     plan = solve_case(case(rows, series), RunOptions(gap=1e-7, time_limit_s=60))
     first = plan.tables["capacity"].query("period == 'p0'").set_index("technology")
@@ -59,7 +59,7 @@ def test_flexible_service_is_cut_in_the_dearest_hours() -> None:
     rows["tariffs"][0].update(energy_price_usd_per_mwh=0, price_profile="dear")
     rows["fuels"][0]["price_usd_per_mmbtu"] = 3  # 30 $/MWh: dearer than 10, cheaper than 90
     from optimizer.settings import RunOptions
-    from optimizer.solving.engine import solve_case
+    from optimizer.solving.solve import solve_case
 
     plan = solve_case(
         case(rows, profiles() | {"dear": price}), RunOptions(gap=1e-7, time_limit_s=60)

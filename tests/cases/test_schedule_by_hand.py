@@ -11,7 +11,7 @@ import pytest
 from optimizer.errors import NoPlanError
 from optimizer.results.plan import Plan
 from optimizer.settings import RunOptions
-from optimizer.solving.engine import solve_case
+from optimizer.solving.solve import solve_case
 from tests.support import Rows, add_grid, base, case
 
 MONTHS_3 = [("p0", "2027-01-01", 1), ("p1", "2027-02-01", 1), ("p2", "2027-03-01", 1)]

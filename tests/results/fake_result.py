@@ -39,7 +39,39 @@ def result_tables() -> dict[str, pd.DataFrame]:
     rows["limits"].append({
         "limit": "component slots", "scope": "transformer", "period_or_year": PERIODS[0],
         "used": 0.0, "limit_value": 0.0, "unit": "slots", "binding": True})  # fmt: skip
-    return {name: pd.DataFrame(found) for name, found in rows.items()} | _readiness()
+    return {name: pd.DataFrame(found) for name, found in rows.items()} | _readiness() | _why()
+
+
+def _why() -> dict[str, pd.DataFrame]:
+    """A site too dear, a source with its runner-up, a limit's worth, delay by a queue."""
+    parts = {"halls_usd": 0.0, "power_usd": 4e6, "grid_usd": -1e6, "energy_usd": 10e6,
+             "delay_usd": 0.0, "site_usd": 7e6}  # fmt: skip
+    return {
+        "why_not_sites": pd.DataFrame([
+            {"site": "Memphis", "reason": "too dear", "earliest_date": STARTS[3],
+             "months_later": 6.0, "waits_for": "grid: queue 3, upgrade 6 months",
+             "forced_date": STARTS[3], "it_mw": 20.0, "extra_usd": 20e6, **parts,
+             "instead_of": "20 MW at Abilene", "basis": "checked"}]),
+        "runner_up": pd.DataFrame([
+            {"site": "Abilene", "kind": "technology", "item": "engine", "mw": 40.0,
+             "runner_up": HOSTILE, "extra_usd": 20e6, **parts, "sheet": "site_technologies",
+             "row": 2.0, "column": "capex_adder_usd_per_kw", "unit": "USD/kW", "price": 0.0,
+             "switch_price": 250.0, "rise": 250.0, "switch_share": 0.25, "basis": "estimate"},
+            {"site": "Abilene", "kind": "interconnection", "item": "grid", "mw": 40.0,
+             "runner_up": "", "extra_usd": np.nan, "sheet": "", "column": "", "unit": "",
+             "basis": "not asked"}]),
+        "worth": pd.DataFrame([
+            {"limit": "slots", "sheet": "supply", "row": 3.0, "column": "amount",
+             "said": "transformer: 10 in 2027-07", "from_date": STARTS[2], "used": 10.0,
+             "limit_value": 10.0, "unit": "MVA", "usd_per_unit": 9e6, "basis": "checked",
+             "kept_usd": 0.0, "divisible_usd": 9e6, "free_usd": 9e6, "grant": 10.0,
+             "grant_usd": 90e6}]),
+        "delay_causes": pd.DataFrame([
+            {"period": PERIODS[0], "site": "Abilene", "kind": "interconnection", "item": "grid",
+             "variant": "", "online_period": PERIODS[2], "cause": "queue",
+             "chain": "grid: queue 3, upgrade 6 months", "mw": 200.0, "mw_months": 600.0,
+             "usd": 60e6}]),
+    }  # fmt: skip
 
 
 def _readiness() -> dict[str, pd.DataFrame]:

@@ -128,6 +128,8 @@ def test_the_difference_is_split_into_prices_and_decisions(results: list[StoredR
 def test_a_later_engine_delays_and_is_named_as_the_cause(results: list[StoredResult]) -> None:
     made = compare(results)
     about = [line for line in made.why if line.startswith("C against A")]
+    # Two sites have 10 MW of firm grid power each; 20 of 40 MW wait a month for engines.
+    assert any("load waits for procurement 0 → 20 MW-months" in line for line in about)
     assert any("technologies procurement_months [engine] 0 → 1" in line for line in about)
     assert any("engine (technologies procurement_months [engine])" in line for line in about)
     delay = next(r for r in made.part("dates").rows if r.keys == ("delay", "planned"))

@@ -88,6 +88,30 @@ def test_what_to_sign_and_by_when(page: str) -> None:
     assert "end of Mar 2027 500 M$ 300 M$ 280 M$ 20.0 M$ –" in money
 
 
+def test_why_this_plan_is_told_in_words_and_tables(page: str) -> None:
+    said = section(page, "why-title")
+    for sentence in (
+        "Of the sites not chosen Memphis comes nearest: too dear by 20.0 M$, and 6 months later "
+        "than the plan&#39;s first load.",
+        "Load waits for queue (100 %).",
+        "More would be worth most of transformer from Jul 2027 (9.00 M$ per MVA).",
+        "1 question was not asked within the time",
+        "energy +10.0 M$, the site itself +7.00 M$, power plant +4.00 M$ and 1 more",
+        "engine at Abilene 40 MW",
+        "site_technologies!2 capex_adder_usd_per_kw 0 250 USD/kW (+25 %) estimate",
+        "90.0 M$ for 10 MVA all hours",
+        "600 MW-months 100 % 60.0 M$",
+    ):
+        assert sentence in said, sentence
+
+
+def test_a_result_without_reasons_has_no_section_on_them(tmp_path: Path) -> None:
+    made = write_fake_result(tmp_path / "run")
+    for name in ("why_not_sites", "runner_up", "worth", "delay_causes"):
+        (made / "tables" / f"{name}.csv").unlink()
+    assert "why-title" not in write_report(made).read_text("utf-8")
+
+
 def test_candidates_are_compared_with_what_they_offer(page: str) -> None:
     assert re.search(
         r"Memphis not chosen ERCOT .* Jul 2029 3\.8 \$/MMBtu 200 MW 450 MW –",

@@ -14,7 +14,7 @@ import pytest
 from optimizer.preparing.finance import capital_recovery_factor
 from optimizer.results.plan import Plan
 from optimizer.settings import RunOptions
-from optimizer.solving.engine import solve_case
+from optimizer.solving.solve import solve_case
 from tests.cases.test_schedule_by_hand import MONTHS_3, discount, permit_rows, with_slots
 from tests.support import Rows, add_grid, base, case, technology
 
@@ -75,7 +75,7 @@ def test_a_site_out_of_reach_and_one_that_comes_too_late() -> None:
     assert only(table, site="site1")["reason"] == "latency"
     late = only(table, site="site2")
     assert late["months_later"] == 1
-    assert late["waits_for"] == "hall: opening 1 months"
+    assert late["waits_for"] == "hall: opening 1 month"
     assert str(late["earliest_date"].date()) == "2027-02-01"
 
 
@@ -167,7 +167,7 @@ def test_one_more_slot_is_worth_the_month_it_saves() -> None:
     assert found["usd_per_unit"] == found["free_usd"]
     assert found["kept_usd"] == 0  # with the halls of the plan there is nothing to deliver
     assert (found["basis"], found["sheet"], found["column"]) == ("checked", "supply", "amount")
-    assert (found["step"], found["step_usd"]) == (1, pytest.approx(worth, rel=1e-4))
+    assert (found["grant"], found["grant_usd"]) == (1, pytest.approx(worth, rel=1e-4))
 
 
 def test_what_is_worth_something_only_as_a_whole_hall() -> None:
@@ -175,9 +175,9 @@ def test_what_is_worth_something_only_as_a_whole_hall() -> None:
     table = solve(with_slots(base(), [("2027-01-01", 10), ("2027-02-01", 10)])).tables["worth"]
     found = only(table, limit="slots", from_date=pd.Timestamp("2027-01-01"))
     assert found["free_usd"] == 0
-    assert found["step"] == 10
-    assert found["step_usd"] > 9e6
-    assert found["divisible_usd"] == pytest.approx(found["step_usd"] / 10, rel=0.02)
+    assert found["grant"] == 10
+    assert found["grant_usd"] > 9e6
+    assert found["divisible_usd"] == pytest.approx(found["grant_usd"] / 10, rel=0.02)
 
 
 def test_a_limit_of_a_site_in_the_cell_of_the_input() -> None:
@@ -187,11 +187,11 @@ def test_a_limit_of_a_site_in_the_cell_of_the_input() -> None:
     found = only(solve(rows).tables["worth"], limit="max_it_mw")
     assert (found["sheet"], found["row"], found["column"]) == ("sites", 2, "max_it_mw")
     assert found["free_usd"] == 0
-    assert found["step"] == 10
+    assert found["grant"] == 10
     capital = 10e6 * (annuity(25, 2) + annuity(20, 2))
     fuel = sum(10 * h * 30 * discount(m) for m, h in enumerate(HOURS))
     worth = 10e6 * (discount(0) + discount(1)) - capital - fuel
-    assert found["step_usd"] == pytest.approx(worth, rel=1e-4)
+    assert found["grant_usd"] == pytest.approx(worth, rel=1e-4)
 
 
 def test_land_lets_sizes_grow() -> None:
@@ -245,7 +245,7 @@ def test_delay_by_a_permit_and_an_order_after_it() -> None:
     found = delay(solve(rows))
     causes = found.groupby("cause")["mw_months"].sum()
     assert causes.to_dict() == pytest.approx({"permit": 40, "procurement": 20})
-    assert set(found["chain"]) == {"engine: permit 2, procurement 1 months"}
+    assert set(found["chain"]) == {"engine: permit 2, procurement 1 month"}
     assert set(found["online_period"]) == {"p3"}
 
 
@@ -263,7 +263,20 @@ def test_delay_that_money_would_avoid() -> None:
     rows["permits"] = permit_rows(("standard", 1, 0), ("fast", 0, 25e6))
     found = only(delay(solve(rows)), cause="cheaper to wait")
     assert found["mw_months"] == pytest.approx(20)
-    assert found["chain"] == "engine: permit 1 months"
+    assert found["chain"] == "engine: permit 1 month"
+
+
+def test_delay_by_the_budget() -> None:
+    # A hall and an engine cost 20 M$; 20.5 M$ a year build one pair in December, one in January.
+    rows = base([("p0", "2027-12-01", 1), ("p1", "2028-01-01", 1)])
+    rows["policies"] = [{"policy": "budget", "kind": "budget", "value": 20.5e6}]
+    plan = solve(rows)
+    found = only(delay(plan), cause="budget")
+    assert found["mw_months"] == pytest.approx(10)
+    # 9.5 M$ more build a hall or an engine, neither of which is of use alone.
+    worth = only(plan.tables["worth"], limit="budget")
+    assert (worth["unit"], worth["grant"]) == ("USD", pytest.approx(9.5e6))
+    assert (worth["free_usd"], worth["grant_usd"]) == (0, 0)
 
 
 # -- in time, and never instead of the plan ------------------------------------------------------

@@ -39,6 +39,17 @@ TABLES: dict[str, tuple[str, ...]] = {
     "exposure": ("date", "site", "committed_usd", "paid_usd", "recoverable_usd", "at_risk_usd",
                  "cancel_usd", "in_service_usd"),
     "limits": ("limit", "scope", "period_or_year", "used", "limit_value", "unit", "binding"),
+    "why_not_sites": ("site", "reason", "earliest_date", "months_later", "waits_for",
+                      "forced_date", "it_mw", "extra_usd", "halls_usd", "power_usd", "grid_usd",
+                      "energy_usd", "delay_usd", "site_usd", "instead_of", "basis"),
+    "runner_up": ("site", "kind", "item", "mw", "runner_up", "extra_usd", "halls_usd",
+                  "power_usd", "grid_usd", "energy_usd", "delay_usd", "site_usd", "sheet", "row",
+                  "column", "unit", "price", "switch_price", "rise", "switch_share", "basis"),
+    "worth": ("limit", "sheet", "row", "column", "said", "from_date", "used", "limit_value",
+              "unit", "usd_per_unit", "basis", "kept_usd", "divisible_usd", "free_usd", "grant",
+              "grant_usd"),
+    "delay_causes": ("period", "site", "kind", "item", "variant", "online_period", "cause",
+                     "chain", "mw", "mw_months", "usd"),
 }  # fmt: skip
 """Columns that the report needs, by result table."""
 
@@ -50,13 +61,20 @@ NUMBERS = frozenset({
     "critical_first_share", "critical_full_share", "needed", "held", "filed", "missing",
     "paid_usd", "cancel_usd", "value_usd", "due_usd", "slip_months", "first_power_late_months",
     "full_power_late_months", "lost_mw_months", "lost_usd", "committed_usd", "recoverable_usd",
-    "at_risk_usd", "in_service_usd",
+    "at_risk_usd", "in_service_usd", "mw", "mw_months",
 })  # fmt: skip
+UNKNOWN = frozenset({
+    "months_later", "extra_usd", "halls_usd", "power_usd", "grid_usd", "energy_usd", "delay_usd",
+    "site_usd", "row", "price", "switch_price", "rise", "switch_share", "usd_per_unit", "kept_usd",
+    "divisible_usd", "free_usd", "grant", "grant_usd",
+})  # fmt: skip
+"""Numbers that a blank cell leaves unknown; of others it is 0."""
 
 FLAGS = frozenset({"opened", "binding", "at_risk", "due_soon"})
 DATES = frozenset({
     "start", "end", "date", "open_date", "planned_date", "p10_date", "p50_date", "p90_date",
-    "sign_by", "safe_by", "online_date", "needed_by", "expires",
+    "sign_by", "safe_by", "online_date", "needed_by", "expires", "earliest_date", "forced_date",
+    "from_date",
 })  # fmt: skip
 
 
@@ -136,6 +154,8 @@ def as_read(table: pd.DataFrame, name: str) -> pd.DataFrame:
         cells = table[column] if column in table else pd.Series("", index=table.index, dtype=object)
         if column in NUMBERS:
             frame[column] = pd.to_numeric(cells, errors="coerce").fillna(0.0).astype(float)
+        elif column in UNKNOWN:
+            frame[column] = pd.to_numeric(cells, errors="coerce").astype(float)
         elif column in FLAGS:
             frame[column] = cells.astype(str).str.lower().isin(["true", "1", "1.0"]).astype(bool)
         elif column in DATES:

@@ -49,6 +49,7 @@ from optimizer.results.report.readiness import (
     unused_table,
 )
 from optimizer.results.report.sites import candidate_table, chosen_table
+from optimizer.results.report.why import why_sections
 
 POWER = ("technologies", "technology_costs", "site_technologies")
 GRID = ("interconnections", "interconnection_steps")
@@ -191,6 +192,7 @@ def _page(result: Result) -> str:
         dates_notes=notes(marks, BUILDS),
         ready=_ready(result),
         candidates=candidate_table(result),
+        why=why_sections(result),
         first_limits=limits[:FIRST_LIMITS],
         other_limits=limits[FIRST_LIMITS:],
         costs=cost_rows(result),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -127,14 +128,21 @@ class Decisions:
             self.cash[month] += share * overnight
 
     def _take(self, kind: str, user: str, month: int, mw: float, units: float) -> None:
+        for component, per_mw, per_unit in self._uses(kind, user):
+            self.slots[component][month] += per_mw * mw + per_unit * units
+
+    @cache  # noqa: B019 - a check lives for one plan
+    def _uses(self, kind: str, user: str) -> list[tuple[str, float, float]]:
+        """(component, slots for each MW, for each unit) of a user; its own rows before ``*``."""
         table = self.input["component_use"]
         table = table[table["user_kind"] == kind]
+        found = []
         for component in self.input["components"]["component"]:
             rows = table[table["component"] == component]
             own = rows[rows["user"] == user]
             rows = own if len(own) else rows[rows["user"] == "*"]
-            for _, row in rows.iterrows():
-                self.slots[component][month] += row["per_mw"] * mw + row["per_unit"] * units
+            found += [(component, r["per_mw"], r["per_unit"]) for _, r in rows.iterrows()]
+        return found
 
     def _standing(
         self, rows: pd.DataFrame, added: str, standing: str, life: int, where: str

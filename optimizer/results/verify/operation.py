@@ -25,6 +25,13 @@ class Operation:
         self.co2: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0.0, 0.0])
         self.water: dict[tuple[str, str], float] = defaultdict(float)
         self.unserved_mwh = self.operating_usd = 0.0
+        self.money_year = int(decisions.inputs.setting("money_year"))
+        self.technologies = self.input["technologies"].set_index("technology")
+        self.tariffs = self.input["tariffs"].set_index("tariff")
+        self.offers = {(r["site"], r["offer"]): r
+                       for _, r in self.input["interconnections"].iterrows()}  # fmt: skip
+        self._local: dict[tuple[str, str], pd.Series | None] = {}
+        self._cut: dict[tuple[str, int], np.ndarray] = {}
 
     def check(self) -> None:
         """All of them."""
@@ -131,7 +138,7 @@ class Operation:
         return np.asarray(constant + profile + np.zeros(len(hours)))
 
     def _growth(self, yearly: float, span: Span) -> float:
-        return float((1 + yearly) ** (span.year - int(self.d.inputs.setting("money_year"))))
+        return float((1 + yearly) ** (span.year - self.money_year))
 
     def _block(self, site: str, span: Span, a: dict[str, np.ndarray]) -> None:
         out, where = self.out, f"{site} {span.name}"
@@ -191,18 +198,15 @@ class Operation:
             out.at_most("export within limit", a["export_mw"], 0.0, where)
             return
         name, firm, flexible, export = self.d.grid[site, span.name]
-        tariff = self.input["tariffs"].set_index("tariff").loc[row["tariff"]]
+        tariff = self.tariffs.loc[row["tariff"]]
         year = self._series(
             tariff["energy_price_usd_per_mwh"], tariff["price_profile"], np.arange(YEAR_HOURS)
         )
-        offers = self.input["interconnections"]
-        offer = offers[(offers["site"] == site) & (offers["offer"] == name)].iloc[0]
+        offer = self.offers[site, name]
         if offer["curtailment_profile"]:
             cut = self.profiles[offer["curtailment_profile"]]
         else:
-            ranked = sorted(range(YEAR_HOURS), key=lambda t: (-year[t], t))
-            cut = np.zeros(YEAR_HOURS)
-            cut[ranked[: int(offer["curtailed_hours_per_year"])]] = 1.0
+            cut = self._dearest(row["tariff"], year, int(offer["curtailed_hours_per_year"]))
         hours = span.hours
         out.at_most("import within service", a["import_mw"], firm + flexible * (1 - cut[hours]),
                     where)  # fmt: skip
@@ -217,12 +221,21 @@ class Operation:
         self.co2[site, span.group][1] += tons
         self._spend("carbon", tons * self._carbon_price(span, onsite=False), span)
 
+    def _dearest(self, tariff: str, price: np.ndarray, count: int) -> np.ndarray:
+        """1 in the dearest hours of a tariff's year, the earlier first among equals."""
+        if (tariff, count) not in self._cut:
+            ranked = sorted(range(YEAR_HOURS), key=lambda t: (-price[t], t))
+            cut = np.zeros(YEAR_HOURS)
+            cut[ranked[:count]] = 1.0
+            self._cut[tariff, count] = cut
+        return self._cut[tariff, count]
+
     def _technology(
         self, site: str, row: pd.Series, span: Span, name: str, a: dict[str, np.ndarray],
         where: str,
     ) -> None:  # fmt: skip
         out, where = self.out, f"{where} {name}"
-        tech = self.input["technologies"].set_index("technology").loc[name]
+        tech = self.technologies.loc[name]
         mw, mwh = self.d.power.get((site, name, span.name), (0.0, 0.0))
         zero = np.zeros(len(span.hours))
         if tech["class"] == "storage":
@@ -239,7 +252,11 @@ class Operation:
             self._spend("vom", float(discharge.sum()) * tech["vom_usd_per_mwh"], span)
             return
         made = a.get(f"generation_mw:{name}", zero)
-        local = chosen(self.input["site_technologies"], site, technology=name)
+        if (site, name) not in self._local:
+            self._local[site, name] = chosen(
+                self.input["site_technologies"], site, technology=name
+            )
+        local = self._local[site, name]
         profile = "" if local is None else local["profile"]
         if profile:
             available = self.profiles[profile][span.hours]

@@ -20,6 +20,7 @@ import numpy as np
 from optimizer.errors import OptimizerError
 from optimizer.preparing.case import Case
 from optimizer.settings import OnProgress, RunOptions, ShouldStop
+from optimizer.solving.checkpoint import State, text, value
 from optimizer.solving.engine import Engine, Given, Incumbent, make_oracle
 from optimizer.solving.highs import INFINITY
 from optimizer.solving.many.known import Known
@@ -39,11 +40,14 @@ SPARE = 1.6
 """IT MW of the sites that are planned in groups, in the largest demand."""
 RISE = 1.02
 """Factor of the price of demand at which further sites are looked for."""
-NEIGHBOUR_SECONDS, STALLED = 60.0, 12
+NEIGHBOUR_SECONDS, STALLED, FEW_STALLED = 60.0, 12, 2
+"""Time for one set of sites, and passes without gain after which the search ends."""
 
 
 class ManySites(Run):
     """One solve of a case with many sites."""
+
+    engine = "many"
 
     def __init__(
         self, case: Case, options: RunOptions, on_progress: OnProgress | None = None,
@@ -62,6 +66,9 @@ class ManySites(Run):
         self.worth: dict[str, float] = {}
         """What each site earns at the prices, <= 0 [k$]."""
         self.plans: dict[str, SitePlan] = {}
+        self.waiting: list[list[str]] = []
+        """Groups that are still to be planned, each with its share of all groups' capacity."""
+        self.grouped = 1.0
         self.place = {
             name: {key: k for k, key in enumerate(part.names)} for name, part in self.parts.items()
         }
@@ -208,6 +215,12 @@ class ManySites(Run):
         """Whole cost of a set of plans [k$]."""
         return sum(p.cost for p in plans.values()) + backlog_cost(self.case, self.joint, plans)
 
+    def bound_again(self) -> float:
+        """Every site solved from scratch at the best prices with the stored cuts [k$]."""
+        self.pricing.forget()
+        found = self.pricing.all(list(self.parts), self.prices)
+        return self.joint.bound(self.prices, sum(min(f.bound, 0.0) for f in found))
+
     # -- groups -----------------------------------------------------------------------------
 
     def promising(self, found: Sequence[Priced]) -> list[str]:
@@ -230,17 +243,19 @@ class ManySites(Run):
         return chosen[: int(np.searchsorted(enough, need)) + 1]
 
     def groups(self, sites: Sequence[str]) -> list[list[str]]:
-        """Sites dealt out, best first, so that groups are alike."""
+        """Sites dealt out, best first, so that groups are alike; none if no site can pay."""
+        if not sites:
+            return []
         count = max(1, round(len(sites) / GROUP))
         return [list(sites[k::count]) for k in range(count)]
 
-    def plan_groups(self, groups: Sequence[Sequence[str]], seconds: float) -> list[np.ndarray]:
-        """Plan each group with its share of the joint rows; returns the groups' prices."""
-        whole = sum(self._capacity(g) for g in groups)
+    def plan_groups(self, seconds: float) -> list[np.ndarray]:
+        """Plan each group that waits with its share of the joint rows; returns their prices."""
+        groups = list(self.waiting)
         prices: list[np.ndarray] = []
 
         def work(group: Sequence[str]) -> Engine:
-            case = scaled(self.case, group, self._capacity(group) / whole)
+            case = scaled(self.case, group, self._capacity(group) / self.grouped)
             engine = self._engine(case, {}, min(seconds, self.left), 0.5 * self.gap)
             try:
                 engine.search(patience=1)
@@ -258,6 +273,7 @@ class ManySites(Run):
                 self._keep_cuts(engine, engine.seeded)
                 self.note(f"group {number + 1} of {len(groups)}: bound {engine.bound / 1e3:,.1f} "
                           f"best {engine.total / 1e3:,.1f} after {engine.seconds:.0f} s")  # fmt: skip
+                self.waiting = [g for g in self.waiting if g is not groups[number]]
                 self._publish()
                 self.tell("groups")
         return prices
@@ -320,10 +336,55 @@ class ManySites(Run):
                     x[k] = self.plans[site].x[at]
         return x
 
+    # -- taken up again ---------------------------------------------------------------------
+
+    def state(self) -> State:
+        """Cuts, prices, bound, the plans of sites and the groups that wait."""
+        kinds = range(len(self.known.of))
+        rows = [self.known.pool.rows(k) for k in kinds]
+        width = max(r.shape[1] for r in rows)
+        plans = list(self.plans.values())
+        return {
+            "kind": np.repeat(np.array(kinds), [len(r) for r in rows]),
+            "rows": np.vstack([np.pad(r, ((0, 0), (0, width - r.shape[1]))) for r in rows]),
+            "costs": np.concatenate([self.known.pool.costs(k) for k in kinds]),
+            "prices": self.prices, "bound": np.array(self.bound),
+            "plans": text([[p.site, p.cost] for p in plans]),
+            "x": np.concatenate([p.x for p in plans]) if plans else np.empty(0),
+            "waiting": text([self.waiting, self.grouped]),
+        }  # fmt: skip
+
+    def _restore(self, state: State) -> None:
+        for kind, row, cost in zip(state["kind"], state["rows"], state["costs"], strict=True):
+            width = len(self.known.names[self.known.of[int(kind)][0]])
+            self.known.pool.add(int(kind), row[:width], cost=bool(cost))
+        at = 0
+        for site, cost in value(state["plans"]):
+            x = state["x"][at : at + self.parts[site].count]
+            at += self.parts[site].count
+            self.plans[site] = SitePlan(site, x, cost, self.parts[site].joint @ x)
+        self.waiting, self.grouped = value(state["waiting"])
+        self._publish()
+        # The bound is not taken on trust: it comes again from the prices.
+        self.price(state["prices"])
+        self.note("the plans and the cuts of the run before are taken up")
+        self.tell("resume")
+
     # -- the whole --------------------------------------------------------------------------
 
     def search(self) -> str:
         """Run the steps; returns why the search ended."""
+        if self.resumed is not None:
+            self._restore(self.resumed)
+            groups = [list(self.plans), *self.waiting]
+        else:
+            groups = self._begin()
+        share = self.threads / max(self.threads, len(self.waiting))
+        self.better_prices(self.plan_groups(0.5 * self.left * share))
+        return self._improve_until_done(several=len(groups) > 1)
+
+    def _begin(self) -> list[list[str]]:
+        """First prices and bound; the groups to be planned."""
         self.known.seed()
         self.tell("seed")
         first = self._uniform(FIRST_SHARE)
@@ -336,22 +397,28 @@ class ManySites(Run):
         priced = self.price(prices)
         self.tell("prices")
         groups = self.groups(self.promising(priced))
-        share = self.threads / max(self.threads, len(groups))
-        found_prices = self.plan_groups(groups, 0.5 * self.left * share)
-        self.better_prices(found_prices)
+        self.waiting = list(groups)
+        self.grouped = sum(self._capacity(g) for g in groups)
+        return groups
+
+    def _improve_until_done(self, *, several: bool) -> str:
+        """Plan some sites at a time anew; returns why it ended."""
         tried: dict[str, int] = {}
-        stalled = 0
+        stalled, patience = 0, STALLED if several else FEW_STALLED
+        self._publish()
         while self.gap_now() > self.gap:
             if self.stopping():
                 return "interrupted" if self.interrupted else "time_limit"
-            sets = self.neighbours(self.threads if len(groups) > 1 else 1, tried)
+            sets = self.neighbours(self.threads if several else 1, tried)
+            if not sets:
+                return "exhausted"
             for s in (s for some in sets for s in some):
                 tried[s] = tried.get(s, 0) + 1
             gain = self.improve(sets, NEIGHBOUR_SECONDS)
             self._publish()
             self.tell("improve")
             stalled = 0 if gain > 1e-6 * self.total else stalled + 1
-            if stalled >= STALLED:
+            if stalled >= patience:
                 return "exhausted"
         return "gap"
 
@@ -374,12 +441,12 @@ class ManySites(Run):
         self.tell("prices")
 
     def _publish(self) -> None:
-        if self.plans:
-            self.total = self.value(self.plans)
+        self.total = self.value(self.plans)
 
     def settle(self) -> tuple[Engine, Incumbent]:
         """All sites that are used as one planning model, with dispatch and nothing unserved."""
-        chosen = [s for s in self.parts if s in self.plans and self.plans[s].use.any()]
+        used = [s for s in self.parts if s in self.plans and self.plans[s].use.any()]
+        chosen = used or list(self.parts)[:1]
         case = replace(self.case, sites={s: self.case.sites[s] for s in chosen})
         engine = Engine(case, self.options, None, self._asked_to_stop, Given(self.oracle, (), {}))
         engine.best = Incumbent(self._point(engine, chosen), Truth(co2_price=self.co2(self.prices)))

@@ -117,9 +117,7 @@ class Known:
         share = len(short) / max(1, len(asked))
         return before, after / max(1.0 - share, 0.1)
 
-    def _tasks(
-        self, points: Mapping[str, np.ndarray], co2: Mapping[str, float]
-    ) -> Iterator[Task]:
+    def _tasks(self, points: Mapping[str, np.ndarray], co2: Mapping[str, float]) -> Iterator[Task]:
         for site, at in points.items():
             for p, period in enumerate(self.case.periods):
                 if operates(self.case.sites[site], self.names[site], at[:, p]):
@@ -137,7 +135,9 @@ class Known:
             x = at[:, same[kind]]
             paid, missing = self.pool.said(kind, x)
             news = float(row @ x) - (paid if cost else missing)
-            least = NEWS * (1 + abs(paid)) if cost else SHORT * float(x[self.loads[task.site]].sum())
+            least = (
+                NEWS * (1 + abs(paid)) if cost else SHORT * float(x[self.loads[task.site]].sum())
+            )
             if kind == own or news > least:
                 self.pool.add(kind, row, cost=cost)
 

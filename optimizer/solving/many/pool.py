@@ -6,6 +6,8 @@ from collections import deque
 
 import numpy as np
 
+from optimizer.solving import trouble
+
 MANY, POINTS, NEW = 160, 80, 60
 """Cuts of a kind from which those are dropped that are highest at none of the last points,
 how many points that are, and how many of the newest cuts stay in any case."""
@@ -35,7 +37,10 @@ class SharedPool:
         return self._cost[kind]
 
     def add(self, kind: int, row: np.ndarray, *, cost: bool = True) -> None:
-        """Add a cut [k$, MW or kt for each unit of a link]."""
+        """Add a cut [k$, MW or kt for each unit of a link], unless it is not finite."""
+        if not np.isfinite(row).all():
+            trouble.tell("cut", "a cut without finite coefficients was dropped")
+            return
         # Coefficients that cannot matter would only widen the range of the matrix.
         row = np.where(np.abs(row) < 1e-9 * max(1.0, float(np.abs(row).max())), 0.0, row)
         self._rows[kind] = np.vstack([self._rows[kind], row])

@@ -15,7 +15,7 @@ from optimizer.solving.many.known import Known
 from optimizer.solving.many.parts import Part
 from optimizer.solving.planning_arrays import DISCRETE, KINDS
 
-LAZY_ROUNDS = 6
+LAZY_ROUNDS = 25
 VIOLATED = 1e-6
 """Relative to a block's cost, what a cut may miss while a site is priced."""
 SHORT_MW = 1e-4
@@ -39,9 +39,7 @@ class Pricing:
     Each site keeps the cuts that mattered at its last points.
     """
 
-    def __init__(
-        self, parts: dict[str, Part], known: Known, threads: int, seed: int
-    ) -> None:
+    def __init__(self, parts: dict[str, Part], known: Known, threads: int, seed: int) -> None:
         self.parts, self.pool, self.kinds = parts, known.pool, known.kinds
         self.seed = seed
         # The first cut of each kind bounds the operating cost from below.
@@ -105,7 +103,7 @@ class Pricing:
         needed = np.abs(solved.row_dual[part.arrays.matrix.shape[0] :]) > 1e-9
         kept = {c for c, need in zip(order, needed, strict=False) if need}
         self._active[part.site] = kept | self._first[part.site]
-        return active, (solved.value, x)
+        return active, (solved.bound, x)
 
     def _model(
         self, part: Part, cost: np.ndarray, cuts: Sequence[tuple[int, int]],

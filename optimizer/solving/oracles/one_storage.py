@@ -74,11 +74,16 @@ class OneStorageOracle:
         """Change the relative distance of cut and cost at which an answer is proven."""
         self.tolerance = tolerance
 
+    def drop(self, key: tuple[str, str]) -> None:
+        """Forget what is kept of the arrays of a name."""
+        self._plain.pop(key, None)
+
     def _describe(self, site: str, period: int) -> _Plain | None:
         key = self.blocks.key(site, period)
-        if key in self._plain:
-            return self._plain[key]
-        shape = self.blocks.shapes[key]
+        before = self._plain.get(key)
+        if before is not None or key in self._plain:
+            return before
+        shape = self.blocks.arrays(key)
         assets = {a.technology: a for a in self.blocks.case.sites[site].assets if a.is_storage}
         known = {"balance", "co2_within_quota", "water_within_quota"}
         known |= {f"soc:{name}" for name in assets}

@@ -16,17 +16,18 @@ from optimizer.model.build import Planning
 from optimizer.solving.learning import Learning
 from optimizer.solving.planning_arrays import PlanningArrays
 from optimizer.solving.truth import Truth
-from optimizer.solving.why import worth as worths
 from optimizer.solving.why.again import Again, Serve
 from optimizer.solving.why.delay import Tracing
+from optimizer.solving.why.grants import binding
 from optimizer.solving.why.money import Money
 from optimizer.solving.why.sites import WhyNotSites
 from optimizer.solving.why.sources import RunnerUp
+from optimizer.solving.why.worth import Worth
 
 SHARE, LEAST_SECONDS = 0.1, 3.0
 """Time as a share of the solve's, and what a short solve is given [s]."""
-WORTH_SHARE, DELAY_SHARE = 0.3, 0.1
-"""Of that time, the most that is spent on limits and on the plan of least delay."""
+DELAY_SHARE = 0.1
+"""Of that time, the most that is spent on the plan of least delay."""
 
 
 def time_for(solved: float, left: float, asked: float | None = None) -> float:
@@ -58,17 +59,15 @@ def why_this(
     again = Again(planning, arrays, known, x, truth, serve, seconds=seconds,
                   should_stop=should_stop)  # fmt: skip
     money, gap_usd = Money(again), 1e3 * max(0.0, truth.total - bound)
-    tracing = Tracing(again)
-    tracing.least_delay(DELAY_SHARE * seconds)
-    delay = tracing.table()
-    worth = pd.DataFrame(list(worths.worth(again, WORTH_SHARE * seconds)),
-                         columns=list(worths.COLUMNS))  # fmt: skip
+    binds = binding(again)
+    tracing = Tracing(again, binds)
+    limits = Worth(again, binds)
     sites, sources = WhyNotSites(again, money, gap_usd), RunnerUp(again, money, gap_usd)
-    asking = [sites.ask(), sources.ask()]
+    asking = [sites.ask(), sources.ask(), limits.ask(), tracing.ask(DELAY_SHARE * seconds)]
     while asking:
-        # In turn, so that neither waits for all of the other.
+        # In turn, so that none waits for all of another.
         asking = [questions for questions in asking if next(questions, None) is not None]
     return {
-        "why_not_sites": sites.table(), "runner_up": sources.table(), "worth": worth,
-        "delay_causes": delay,
+        "why_not_sites": sites.table(), "runner_up": sources.table(), "worth": limits.table(),
+        "delay_causes": tracing.table(),
     }  # fmt: skip

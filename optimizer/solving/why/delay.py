@@ -9,8 +9,9 @@ for load that another plan would serve in that period, at a higher cost.
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,18 +23,20 @@ from optimizer.model.blocks import links
 from optimizer.model.parts.common import standing
 from optimizer.preparing.case import Asset, Case, Hall, Offer, Site
 from optimizer.preparing.schedule import Variant
-from optimizer.solving.highs import run_mip
+from optimizer.solving.highs import Solution, run_mip
 from optimizer.solving.planning_arrays import PlanningArrays
-from optimizer.solving.why.again import MOST_SECONDS, Again
+from optimizer.solving.why.again import Again
+from optimizer.solving.why.grants import SHARED_SHEETS, Used
 from optimizer.solving.why.timing import Soonest, of_asset, of_hall, of_offer
 
 COLUMNS = (
     "period", "site", "kind", "item", "variant", "online_period", "cause", "chain", "mw",
     "mw_months", "usd",
 )  # fmt: skip
-CHEAPER, NEVER = "cheaper to wait", "not served in the plan"
+CHEAPER, NEVER, TOGETHER = "cheaper to wait", "not served in the plan", "limits together"
 LEAST_MW = 1e-6
-LEAST_DELAY_ROUNDS = 4
+NEAR = 1e-4
+"""MW and kt by which a plan of least delay may miss what it needs, and share of its delay."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +68,8 @@ class Piece:
 class Tracing:
     """Follows the load that waits in each period of a plan."""
 
-    def __init__(self, again: Again) -> None:
-        self.again, self.case = again, again.case
+    def __init__(self, again: Again, limits: Sequence[Used]) -> None:
+        self.again, self.case, self.limits = again, again.case, limits
         again.load(again.x)
         self.model = again.planning.model
         periods = range(len(self.case.periods))
@@ -82,6 +85,7 @@ class Tracing:
         self.builds = {s: list(self._builds(self.case.sites[s])) for s in self.case.sites}
         self.spare = {c.component: self._spare_slots(c.component) for c in self.case.components}
         self.least = [float("nan")] * len(periods)
+        self.proven = False
 
     # -- the plan ------------------------------------------------------------------------------
 
@@ -249,38 +253,57 @@ class Tracing:
 
     # -- what another plan would serve -----------------------------------------------------------
 
-    def least_delay(self, seconds: float) -> None:
-        """The load that waits in a plan of least delay, whatever it costs.
+    def ask(self, seconds: float) -> Iterator[str]:
+        """Asks for the load that waits in a plan of least delay, whatever it costs.
 
         Found with the cuts that say what cannot be served, and from the plan on: the plan
         found may not be the one of least delay, but it is a plan.
         """
         again, arrays = self.again, self.again.arrays
-        if not arrays.delay.any() or again.left <= 0:
+        if not arrays.delay.any():
             return
         lower, upper = arrays.lower.copy(), arrays.upper.copy()
         lower[arrays.operating_columns] = upper[arrays.operating_columns] = 0.0
         variant = replace(arrays, cost=arrays.delay, constant=0.0, lower=lower, upper=upper)
-        for _ in range(LEAST_DELAY_ROUNDS):
-            x = self._least(variant, seconds)
+        mine = float(arrays.delay @ again.x)
+        while min(again.left, seconds) > 0:
+            begun = time.monotonic()
+            found = self._least(variant, min(again.left, seconds))
+            x = found.x
             if x is None:
                 return
-            if not again.known.missing(x):
-                self.least = self._waiting(x)
+            own = float(arrays.delay @ x) >= mine * (1 - NEAR)
+            if own or self._is_served(x):
+                self.least = [float(mw) for mw in self.waits] if own else self._waiting(x)
+                self.proven = found.optimal
                 return
-            if again.left <= 0:
-                return
+            seconds -= time.monotonic() - begun
+            yield "delay"
 
-    def _least(self, variant: PlanningArrays, seconds: float) -> np.ndarray | None:
-        again, pool = self.again, self.again.pool
-        every = np.arange(len(pool))
-        rows = pool.matrix(every)
-        capacity = every[rows[:, variant.operating_columns].getnnz(axis=1) == 0]
-        model = again.model(variant, capacity, whole=True)
+    def _is_served(self, x: np.ndarray) -> bool:
+        """Whether all energy can be served, within the CO2 caps; what is short is learnt."""
+        known = self.again.known
+        short = known.missing(x)
+        known.require_quotas(x, set(known.caps))
+        return not short and not len(self._violated(x))
+
+    def _capacity(self) -> np.ndarray:
+        """The cuts that tell what cannot be served or not within the CO2 caps."""
+        rows = self.again.pool.matrix(np.arange(len(self.again.pool)))
+        costs = rows[:, self.again.arrays.operating_columns].getnnz(axis=1)
+        return np.flatnonzero(costs == 0)
+
+    def _violated(self, x: np.ndarray) -> np.ndarray:
+        """Those of them that a plan violates."""
+        cuts = self._capacity()
+        return cuts[self.again.pool.slack(x, cuts) < -NEAR]
+
+    def _least(self, variant: PlanningArrays, seconds: float) -> Solution:
+        again = self.again
+        model = again.model(variant, self._capacity(), whole=True)
         start = self.again.x.copy()
         start[variant.operating_columns] = 0.0
-        end = min(seconds, MOST_SECONDS, max(0.1, again.left))
-        return run_mip(model, variant.integer, end, start).x
+        return run_mip(model, variant.integer, max(0.1, seconds), start)
 
     def _waiting(self, x: np.ndarray) -> list[float]:
         waits = np.zeros(len(self.case.periods))
@@ -293,6 +316,7 @@ class Tracing:
 
     def table(self) -> pd.DataFrame:
         """``tables/delay_causes.csv``; its sums are the plan's delay."""
+        self.again.load(self.again.x)  # other questions have left other plans in the model
         rows: dict[tuple[Any, ...], list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
         by_period: dict[int, list[Piece]] = defaultdict(list)
         for piece in self.pieces():
@@ -310,19 +334,30 @@ class Tracing:
 
     def _split(self, p: int, pieces: list[Piece]) -> Iterator[tuple[Piece, str, float]]:
         """Each piece by what no plan serves in p, and what another plan would."""
-        free = sum(piece.mw for piece in pieces if piece.cause == CHEAPER)
+        free = sum(piece.mw for piece in pieces if piece.cause in (CHEAPER, NEVER))
         held = sum(piece.mw for piece in pieces) - free
         # NaN, where it was not asked: what the chain holds up is not to be avoided.
         avoidable = max(0.0, float(self.waits[p]) - self.least[p])
-        share = 0.0
+        share = kept = 0.0
         if avoidable - free > LEAST_MW and held > 0:
             share = min(1.0, (avoidable - free) / held)
+        if self.proven and free - avoidable > LEAST_MW:
+            kept = (free - avoidable) / free
         for piece in pieces:
-            part = 0.0 if piece.cause == CHEAPER else share * piece.mw
-            if piece.mw - part > LEAST_MW:
-                yield piece, piece.cause, piece.mw - part
-            if part > LEAST_MW:
-                yield piece, CHEAPER, part
+            if piece.cause in (CHEAPER, NEVER):
+                parts = ((piece.cause, 1.0 - kept), (self._limit(piece), kept))
+            else:
+                parts = ((piece.cause, 1.0 - share), (CHEAPER, share))
+            yield from ((piece, c, k * piece.mw) for c, k in parts if k * piece.mw > LEAST_MW)
+
+    def _limit(self, piece: Piece) -> str:
+        """A limit that binds where nothing of the chain holds load up, and no plan serves it."""
+        year = self.case.periods[piece.period].year
+        own = [u for u in self.limits
+               if piece.site in u.sites and u.limit.sheet not in SHARED_SHEETS]  # fmt: skip
+        spent = [u for u in self.limits if u.limit.group == "budget" and year in u.limit.key]
+        emitted = [u for u in self.limits if u.limit.group == "co2_cap"]
+        return next((u.limit.group for u in (*spent, *own, *emitted)), TOGETHER)
 
     def _months(self, p: int) -> Iterator[tuple[int, float]]:
         period = self.case.periods[p]
@@ -331,7 +366,7 @@ class Tracing:
     def _step(self, piece: Piece, cause: str, month: int) -> str:
         """The step under way in a month; slots and what is cheaper have none."""
         held = piece.held_by
-        if cause != piece.cause or held is None or cause in (CHEAPER, NEVER):
+        if cause != piece.cause or held is None or cause in (CHEAPER, NEVER, TOGETHER):
             return cause
         return cause if cause.startswith("slots") else held.step_at(month)
 

@@ -27,6 +27,8 @@ AMOUNTS: tuple[Amounts, ...] = tuple(
     if isinstance(g, Amounts) and g.name != "allowed technologies"
 )  # fmt: skip
 """Groups of limits of an amount; a technology that is not allowed is not short of anything."""
+SHARED_SHEETS = ("supply", "policies")
+"""Sheets of limits that all sites share."""
 FULL = 1e-6
 """Share of a limit that may be left where it counts as used up."""
 
@@ -76,7 +78,7 @@ def binding(again: Again) -> list[Used]:
                     closest[made.when] = made
             found += [used for used in closest.values() if used.binds]
     # What all sites share comes first.
-    return sorted(found, key=lambda used: used.limit.sheet not in ("supply", "policies"))
+    return sorted(found, key=lambda used: used.limit.sheet not in SHARED_SHEETS)
 
 
 def _used(again: Again, group: Amounts, limit: Limit, use: Any) -> Used | None:

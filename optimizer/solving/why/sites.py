@@ -24,11 +24,11 @@ COLUMNS = (
 UNITS_FEWER = 6
 """Units that a site may lose when it makes room for a hall elsewhere in a large case."""
 LEAST_MW = 0.5
-LEAST_SHARE = 0.01
-"""Hall-periods below which a site gives up nothing."""
+MOST_PARTNERS = 3
+"""Chosen sites of which is asked what a hall fewer costs."""
 JOINT_WORDS = {
     "slots_delivered": "no slots", "spending_within_budget": "no budget",
-    "co2_within_cap": "CO2 cap", "water_within_limit": "no water", "land_within_site": "no land",
+    "co2_within_cap": "CO2 cap", "water_within_limit": "no water", "land_within_site": "no land or gas",
     "permit_rows": "permit threshold",
 }  # fmt: skip
 """What is told when no plan opens a site unless these rows go."""
@@ -110,10 +110,10 @@ class WhyNotSites:
         if forced is None:
             self.rows[name].update(reason="no load", basis="input")
             return
-        arrays = forced
+        arrays, first = forced
         if not again.small:
             again.watch([name])
-            arrays = self._instead(name, arrays, self._partner(name, arrays))
+            arrays = self._instead(name, arrays, self._partner(name, arrays, first))
         found = again.cheapest(arrays)
         if found is not None:
             self._keep(name, found)
@@ -131,8 +131,8 @@ class WhyNotSites:
             lower[columns] = np.maximum(0.0, held.lower[columns] - fewer)
         return replace(held, lower=lower)
 
-    def _opened(self, name: str, soonest: Soonest) -> PlanningArrays | None:
-        """The arrays in which the site is open and one hall of it serves as soon as it can."""
+    def _opened(self, name: str, soonest: Soonest) -> tuple[PlanningArrays, int] | None:
+        """Arrays in which one hall of the site serves as soon as it can; from which period on."""
         again, case, arrays = self.again, self.case, self.again.arrays
         assert soonest.period is not None
         wanted = self._reachable(name)
@@ -155,11 +155,12 @@ class WhyNotSites:
         for n, (terms, _) in enumerate(rows):
             for k, c in terms.items():
                 made[n, k] = c
-        return replace(
+        forced = replace(
             arrays, lower=lower, matrix=sp.vstack([arrays.matrix, made], format="csr"),
             row_lower=np.append(arrays.row_lower, [least for _, least in rows]),
             row_upper=np.append(arrays.row_upper, np.full(len(rows), INFINITY)),
         )  # fmt: skip
+        return forced, later[0]
 
     def _reachable(self, name: str) -> list[float]:
         """Demand that latency lets the site serve, by period [MW]."""
@@ -169,17 +170,27 @@ class WhyNotSites:
             for p in range(len(case.periods))
         ]
 
-    def _partner(self, name: str, arrays: PlanningArrays) -> str:
-        """The chosen site that gives up most halls if they may be shared; "": none does."""
+    def _partner(self, name: str, arrays: PlanningArrays, first: int) -> str:
+        """The chosen site at which a hall fewer costs least, with sizes in parts; "": none may be.
+
+        Asked of the few that give up most in the period of the forced hall, if all may.
+        """
         again = self.again
         found = again.solve(self._instead(name, arrays, *self.chosen), whole=False)
         if found.x is None:
             return ""
-        halls = arrays.kind == KINDS.index("halls")
-        fewer = {s: float((again.x - found.x)[halls & (again.owner == s)].sum())
-                 for s in self.chosen}  # fmt: skip
-        most = max(fewer, key=lambda s: fewer[s], default="")
-        return most if most and fewer[most] > LEAST_SHARE else ""
+        given = {}
+        for site in self.chosen:
+            halls = again.planning.model.site[site].halls
+            now = [again.column(v) for k, v in halls.items() if k[2] == first]
+            given[site] = float((again.x - found.x)[now].sum())
+        cost = {}
+        for site in sorted(given, key=lambda site: -given[site])[:MOST_PARTNERS]:
+            if again.left > 0:
+                one = again.solve(self._instead(name, arrays, site), whole=False)
+                cost[site] = one.value if one.x is not None else math.inf
+        best = min(cost, key=lambda site: cost[site], default="")
+        return best if best and cost[best] < math.inf else ""
 
     def _barrier(self, arrays: PlanningArrays) -> str:
         """Of the rows that could forbid the site those without which it can be opened."""

@@ -44,7 +44,8 @@ class Soonest:
     def words(self) -> str:
         """The chain in words."""
         named = ", ".join(f"{leg.step} {leg.end - leg.start}" for leg in self.legs)
-        return f"{self.item}: {named} months" if named else self.item
+        unit = "month" if named.endswith(" 1") else "months"
+        return f"{self.item}: {named} {unit}" if named else self.item
 
 
 def opening_period(site: Site) -> int | None:

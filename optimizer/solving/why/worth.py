@@ -13,12 +13,12 @@ from optimizer.model.limits import Limit
 from optimizer.solving.highs import run_lp
 from optimizer.solving.planning_arrays import PlanningArrays
 from optimizer.solving.why.again import Again, Found
-from optimizer.solving.why.grants import Grants, Used, binding
+from optimizer.solving.why.grants import SHARED_SHEETS, Grants, Used
 from optimizer.tables import BY_NAME
 
 COLUMNS = (
     "limit", "sheet", "row", "column", "said", "from_date", "used", "limit_value", "unit",
-    "usd_per_unit", "basis", "kept_usd", "divisible_usd", "free_usd", "step", "step_usd",
+    "usd_per_unit", "basis", "kept_usd", "divisible_usd", "free_usd", "grant", "grant_usd",
 )  # fmt: skip
 PLACES = ("open", "permit", "connected")
 """Whole numbers that stay when halls and units count as divisible."""
@@ -37,7 +37,7 @@ class _Warm:
         self.again, self.arrays = again, arrays
         self.held = arrays.lower == arrays.upper
         self.model = again.model(arrays, again.cuts, whole=False)
-        self.base = self._value()
+        self.base, self.known = self._value(), len(again.pool)
 
     def _value(self) -> float:
         """The optimum over all known cuts [k$]; NaN if there is none."""
@@ -55,6 +55,8 @@ class _Warm:
 
     def saved(self, changed: PlanningArrays) -> float:
         """What changed rows and bounds save [k$]; whole numbers stay kept."""
+        if self.known != len(self.again.pool):
+            self.base, self.known = self._value(), len(self.again.pool)
         self._pose(changed, self.arrays)
         value = self._value()
         self._pose(self.arrays, changed)
@@ -76,24 +78,32 @@ class _Warm:
                     self.model.changeCoeff(int(row), int(k), float(arrays.matrix[row, k]))
 
 
-def worth(again: Again, seconds: float) -> Iterator[dict[str, Any]]:
-    """A row for each limit that binds, with what was asked of it within the time.
+class Worth:
+    """Asks what more of each limit that binds is worth.
 
     ``kept_usd``: all whole numbers as in the plan, sizes free; ``divisible_usd``: halls and
     units may be built in parts; ``free_usd``: another plan altogether (small cases);
-    ``step_usd``: of as much as one more whole unit needs, another plan altogether.
+    ``grant_usd``: of as much as one more whole unit needs, with another plan altogether, in
+    large cases with halls and units in parts.
     """
-    until = again.left - seconds
-    limits = binding(again)
-    if not limits:
-        return
-    grants = Grants(again)
-    kept = _Warm(again, again.kept())
-    divisible = _Warm(again, again.kept(kinds=PLACES))
-    for used in limits:
-        row = _row(again, used)
-        amount = max(1.0, PROBE * abs(used.given))
-        if again.left > max(until, 0.0) and (changed := grants.more(used, amount)) is not None:
+
+    def __init__(self, again: Again, limits: list[Used]) -> None:
+        self.again, self.limits = again, limits
+        self.rows = [_row(again, used) for used in self.limits]
+
+    def ask(self) -> Iterator[str]:
+        """Yields after each question that takes long; those of what all sites share do not."""
+        again = self.again
+        if not self.limits or again.left <= 0:
+            return
+        grants = Grants(again)
+        kept = _Warm(again, again.kept())
+        divisible = _Warm(again, again.kept(kinds=PLACES))
+        for used, row in zip(self.limits, self.rows, strict=True):
+            amount = max(1.0, PROBE * abs(used.given))
+            changed = grants.more(used, amount) if again.left > 0 else None
+            if changed is None:
+                continue
             row["kept_usd"] = _usd(kept.saved(changed) / amount)
             row["divisible_usd"] = _usd(divisible.saved(changed) / amount)
             row.update(usd_per_unit=row["divisible_usd"], basis="estimate")
@@ -105,7 +115,12 @@ def worth(again: Again, seconds: float) -> Iterator[dict[str, Any]]:
                     row["free_usd"] = _usd((again.total - found.total) / amount)
                     row.update(usd_per_unit=row["free_usd"], basis=found.basis)
                 row.update(_step(again, grants, used))
-        yield row
+            if used.limit.sheet not in SHARED_SHEETS:
+                yield used.limit.said
+
+    def table(self) -> pd.DataFrame:
+        """``tables/worth.csv``."""
+        return pd.DataFrame(self.rows, columns=list(COLUMNS))
 
 
 def _room(used: Used) -> float:
@@ -123,7 +138,7 @@ def _divisible_step(grants: Grants, divisible: _Warm, used: Used) -> dict[str, f
     changed = grants.more(used, step) if step > 0 else None
     if changed is None:
         return {}
-    return {"step": step, "step_usd": _usd(divisible.saved(changed))}
+    return {"grant": step, "grant_usd": _usd(divisible.saved(changed))}
 
 
 def _step(again: Again, grants: Grants, used: Used) -> dict[str, float]:
@@ -133,7 +148,7 @@ def _step(again: Again, grants: Grants, used: Used) -> dict[str, float]:
     found: Found | None = None if changed is None else again.cheapest(changed)
     if found is None or found.truth is None:
         return {}
-    return {"step": step, "step_usd": _usd(again.total - found.total)}
+    return {"grant": step, "grant_usd": _usd(again.total - found.total)}
 
 
 def _usd(kilo: float) -> float:
