@@ -83,6 +83,7 @@ class Engine(Run):
     ) -> None:
         super().__init__(case, options, on_progress, should_stop)
         self.best: Incumbent | None = None
+        self.trusted = True  # whether the best plan is near enough to begin a search from
         self.relaxed: Relaxed | None = None
         self.keep = np.empty(0, dtype=int)
         self.seeded = 0
@@ -172,9 +173,10 @@ class Engine(Run):
         # Whole units cost little and slow the bound: they are relaxed unless the case is small.
         kinds = ALL if self.small or self.gap_now() < 0.5 * self.gap else DISCRETE
         end = time.monotonic() + seconds
-        early = self.best is None and not self.small
+        early = (self.best is None or not self.trusted) and not self.small
         for number in range(MIP_ROUNDS):
-            start = master.valued(self.best.x, self.keep) if self.best else None
+            known = self.best if self.trusted else None
+            start = master.valued(known.x, self.keep) if known else None
             found = master.mip(
                 kinds, self.keep, min(end - time.monotonic(), self.left), start=start,
                 gap=FIRST_GAP if early else max(0.0, min(0.003, 0.2 * self.gap)),
@@ -246,7 +248,7 @@ class Engine(Run):
         if judged is None:
             return np.inf
         if judged.truth.total < self.total and self.holds(judged.x):
-            self.best, self.total = judged, judged.truth.total
+            self.best, self.total, self.trusted = judged, judged.truth.total, True
         return judged.truth.total
 
     def improve(

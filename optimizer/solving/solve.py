@@ -148,10 +148,13 @@ def _searched(run: Engine | ManySites, search: Callable[[], str]) -> str:
 
 def _few(engine: Engine, start_from: Earlier | None, prefer: Earlier | None) -> Solved:
     kept, close = engine.kept_share, None
+    begun: Incumbent | None = None
 
     def search() -> str:
+        nonlocal begun
         if start_from is not None:
             nearby.start(engine, start_from)
+            begun = engine.best
         if prefer is not None:
             engine.kept_share += nearby.KEPT_SHARE
         reason = engine.search()
@@ -166,7 +169,7 @@ def _few(engine: Engine, start_from: Earlier | None, prefer: Earlier | None) -> 
         raise _stopped(engine)
     if prefer is not None:
         engine.kept_share = kept
-        close = nearby.prefer(engine, prefer)
+        close = nearby.prefer(engine, prefer, begun)
     engine.phase = "settle"
     final = engine.settle()
     told = engine.why(final) if engine.options.why else {}

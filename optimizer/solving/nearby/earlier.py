@@ -61,6 +61,8 @@ def old_plan(earlier: Earlier, planning: Planning, arrays: PlanningArrays) -> Ol
     read = _Reading(earlier, planning.case)
     values: dict[tuple[str, str, Key], float] = {}
     for site in planning.case.sites.values():
+        if not site.halls:
+            continue
         for name, index, value in read.site(site):
             values[site.site, name, index] = value
     x = np.zeros(arrays.count)
@@ -189,6 +191,8 @@ class _Reading:
         for name in sites.loc[sites["opened"].astype(bool), "site"].astype(str):
             if name not in self.case.sites:
                 said[f'site "{name}" is not in this case'] = None
+            elif not self.case.sites[name].halls:
+                said[f'site "{name}" has no room for IT in this case'] = None
         for table, keys in (
             ("campus", ("site", "block", "variant")), ("capacity", ("site", "technology", "variant")),
             ("interconnection", ("site", "offer", "variant")),
@@ -197,7 +201,8 @@ class _Reading:
         ):  # fmt: skip
             for row in self.earlier.tables.get(table, pd.DataFrame()).to_dict("records"):
                 item = tuple(str(row[k]) for k in keys)
-                if row["site"] in self.case.sites and item not in self.asked.get(table, set()):
+                site = self.case.sites.get(str(row["site"]))
+                if site and site.halls and item not in self.asked.get(table, set()):
                     what = ", ".join(
                         f'{SAID.get(k, k)} "{row[k]}"' for k in keys if k != "site" and row[k]
                     )

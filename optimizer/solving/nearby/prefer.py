@@ -38,15 +38,17 @@ def most_cost(engine: Engine) -> float:
     return max(within, engine.best.truth.total)
 
 
-def prefer(engine: Engine, earlier: Earlier) -> Preferred:
+def prefer(engine: Engine, earlier: Earlier, begun: Incumbent | None = None) -> Preferred:
     """Replace the engine's best plan by the nearest to ``earlier`` that is as good as asked.
 
     First the earlier plan itself is tried, as it was and with its sizes sought anew, then the
     decisions of least change that cost no more than the limit over all known cuts. A plan is
-    taken for its true cost only.
+    taken for its true cost only. ``begun`` is the plan that the search began from, if any.
     """
     assert engine.best is not None
     search = _Search(engine, earlier)
+    if begun is not None:
+        search.take(begun)
     search.run()
     chosen, cheapest = search.found, engine.best.truth.total
     engine.note(f"{earlier.name}: change {search.change(chosen.x):.3f}, cheapest plan's "
@@ -143,8 +145,12 @@ class _Search:
         """Take a plan if it is cheap enough at its true cost and changes less."""
         judged = self.engine.judge(x)
         self.cost = np.inf if judged is None else judged.truth.total
-        if judged is None or self.cost > self.limit or not self.engine.holds(judged.x):
+        return judged is not None and self.engine.holds(judged.x) and self.take(judged)
+
+    def take(self, plan: Incumbent) -> bool:
+        """Keep a plan if it changes less; whether it is cheap enough."""
+        if plan.truth.total > self.limit:
             return False
-        if self.change(judged.x) < self.change(self.found.x) - NEARER:
-            self.found = judged
+        if self.change(plan.x) < self.change(self.found.x) - NEARER:
+            self.found = plan
         return True

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 
-from optimizer.solving.engine import ALL, Engine
+from optimizer.solving.engine import ALL, FIRST_GAP, FIRST_ROUNDS, Engine
 from optimizer.solving.nearby.earlier import Earlier, OldPlan, old_plan
 from optimizer.solving.nearby.nearest import Nearest
+from optimizer.solving.planning_arrays import DISCRETE, KINDS
 
 SHARE = 0.1
 """Of the time limit, the most that is spent on finding the old plan's present form."""
 REPAIRS = 4
 """Times that a repaired plan is asked what it cannot serve, and repaired again."""
-RESIZE_ROUNDS, FEW_ROUNDS = 12, 4
-"""Rounds in which sizes are found anew, and those of a large case."""
+RESIZE_ROUNDS = 12
+"""Rounds in which sizes are found anew."""
+GROW_SECONDS = 20.0
+FAR = 0.1
+"""Gap to the first relaxation from which the search does better without the old plan than from it."""
 
 
 def opened(engine: Engine, earlier: Earlier) -> tuple[OldPlan, Nearest]:
@@ -42,9 +47,14 @@ def start(engine: Engine, earlier: Earlier) -> None:
     engine.tell("start")
     engine.seed()
     changed = nearest.distance(x)
-    if engine.small or changed > 0:
-        # A large case's sizes are found anew with its first plans; these are nearly right.
+    if engine.small:
         resize(engine, x, end)
+    else:
+        # Sizes are nearly right, unless load waits that the old plan had served.
+        engine.relax(FIRST_ROUNDS)
+        if engine.gap_now() > FAR and not engine.stopping():
+            grow(engine, x)
+        engine.trusted = engine.gap_now() <= FAR
     if engine.best is not None:
         engine.keep = np.union1d(engine.keep, engine.master.thin([engine.best.x]))
     engine.note(f"{earlier.name}: change {changed:.3f} until it fits this case")
@@ -78,13 +88,26 @@ def repaired(engine: Engine, nearest: Nearest, x: np.ndarray, end: float) -> np.
     return nearby
 
 
+def grow(engine: Engine, x: np.ndarray) -> None:
+    """What is decided at x and whatever pays beside it, as the first relaxation's cuts see it."""
+    lower = engine.arrays.lower.copy()
+    decided = np.isin(engine.arrays.kind, [KINDS.index(k) for k in DISCRETE])
+    lower[decided] = np.maximum(lower[decided], np.round(x[decided]))
+    grown = engine.master.mip(
+        DISCRETE, engine.keep, min(GROW_SECONDS, SHARE * engine.limit), gap=FIRST_GAP,
+        arrays=replace(engine.arrays, lower=lower),
+    )  # fmt: skip
+    if grown.x is not None:
+        engine.refit(grown.x, RESIZE_ROUNDS, 2 * min(GROW_SECONDS, SHARE * engine.limit))
+
+
 def resize(engine: Engine, x: np.ndarray, end: float) -> None:
     """The cheapest sizes and load with the whole decisions of x; kept if better than the best."""
     if engine.stopping():
         return
     sized = engine.master.relax(
-        engine.master.fixed(x, ALL), rounds=RESIZE_ROUNDS if engine.small else FEW_ROUNDS, start=x,
-        tolerance=max(0.1 * engine.gap, 1e-9), deadline=end, serve=True,
+        engine.master.fixed(x, ALL), rounds=RESIZE_ROUNDS, start=x, deadline=end, serve=True,
+        tolerance=max(0.1 * engine.gap, 1e-9),
         cuts=engine.keep if len(engine.keep) else None,
     )  # fmt: skip
     if sized is not None:

@@ -22,6 +22,7 @@ from optimizer.results.summary import summarize
 from optimizer.results.words import screen
 from optimizer.results.write import read_tables
 from optimizer.settings import RunOptions
+from optimizer.solving import engine as engines
 from optimizer.solving.nearby import Earlier
 from optimizer.solving.solve import solve_case
 from tests.support import Rows, add_grid, base, case, inputs, technology
@@ -178,6 +179,23 @@ def test_a_technology_that_is_gone_is_left_out(before: Plan) -> None:
     assert opened(plan) == ["site0"] and told is not None
     assert [words.startswith('site0: technology "engine"') for words in told["left_out"]] == [True]
     assert told["by_kind"] == {"units": 1}
+
+
+def test_a_large_case_grows_where_a_site_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = base(MONTHS, sites=3)
+    for site, usd in zip(rows["sites"], (0.0, 1e6, 2e6), strict=True):
+        site |= {"max_it_mw": 10, "opening_cost_usd": usd}
+    first = solve(rows)
+    assert opened(first) == ["site0", "site1"]
+    rows["sites"][1]["max_it_mw"] = 0
+    alone = solve(rows)
+    monkeypatch.setattr(engines, "FEW_INTEGERS", 0)
+    plan = solve(rows, start_from=first)
+    kept, grown = (line.best for line in plan.report.progress if line.phase == "start")
+    # 10 MW wait two months, at 1 M$ each, until site2 is found to pay.
+    assert kept - grown > 1e7
+    assert grown == pytest.approx(alone.report.objective, rel=1e-3)
+    assert opened(plan) == ["site0", "site2"]
 
 
 @pytest.mark.parametrize("engine", ["many", "monolith"])
