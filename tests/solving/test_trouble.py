@@ -19,7 +19,7 @@ from optimizer.preparing.case import Case
 from optimizer.results.plan import Plan
 from optimizer.results.verify import verify_plan
 from optimizer.settings import RunOptions
-from optimizer.solving import highs, memory, trouble
+from optimizer.solving import highs, memory, trouble, whole
 from optimizer.solving.engine import Engine
 from optimizer.solving.highs import INFINITY, make_model, run_lp, run_mip
 from optimizer.solving.many import parts
@@ -288,6 +288,22 @@ def test_a_lie_of_the_mixed_integer_bound_costs_neither_plan_nor_bound(
     assert any("a bound of" in line and "dropped" in line for line in told.log)
 
 
+def test_a_bound_of_the_monolith_above_its_plan_is_dropped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    prepared = small_case(sites=1)
+    mip = whole.run_mip
+
+    def lying(*arguments: Any) -> highs.Solution:
+        found = mip(*arguments)
+        return replace(found, bound=1.01 * found.value)
+
+    monkeypatch.setattr(whole, "run_mip", lying)
+    told = solve_case(prepared, RunOptions(gap=1e-4, time_limit_s=60, engine="monolith")).report
+    assert told.bound == -np.inf and told.status == "feasible"
+    assert any("above the plan: dropped" in line for line in told.log)
+
+
 # -- operating blocks ---------------------------------------------------------------------------
 
 
@@ -528,16 +544,23 @@ def assert_holds(prepared: Case, plan: Plan) -> None:
     assert done.passed, done.findings
 
 
-def test_a_site_without_power_is_left_out_and_one_that_sells_stays() -> None:
+def test_a_site_without_power_is_left_out() -> None:
     rows = base(sites=2)
     rows["site_technologies"] = [{"site": "site0", "technology": "engine", "max_mw": 200}]
     left, why = usable(case(rows))
     assert list(left.sites) == ["site0"] and "no power" in why["site1"]
+
+
+@pytest.mark.parametrize("engine", ["few", "many"])
+def test_a_site_that_only_sells_stays(engine: str) -> None:
     rows = base(sites=2)
     add_grid(rows, 10, 5, export_mw=20)
     rows["tariffs"][0].update(export_price_share=0.9, price_profile="price")
     rows["sites"][1]["max_it_mw"] = 0
-    assert list(usable(case(rows))[0].sites) == ["site0", "site1"]
+    prepared = case(rows)
+    assert list(usable(prepared)[0].sites) == ["site0", "site1"]
+    options = RunOptions(gap=1e-3, time_limit_s=60, engine=engine, threads=1)  # type: ignore[arg-type]
+    assert_holds(prepared, solve_case(prepared, options))
 
 
 def test_limits_of_a_site_that_was_left_out_are_named_where_there_is_no_plan() -> None:
