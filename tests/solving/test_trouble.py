@@ -22,6 +22,7 @@ from optimizer.settings import RunOptions
 from optimizer.solving import highs, memory, trouble, whole
 from optimizer.solving.engine import Engine
 from optimizer.solving.highs import INFINITY, make_model, run_lp, run_mip
+from optimizer.solving.idle import idle_sites
 from optimizer.solving.many import parts
 from optimizer.solving.master import Master
 from optimizer.solving.oracles import BlockOracle, Outcome, Task
@@ -30,7 +31,7 @@ from optimizer.solving.oracles.reference import HighsOracle
 from optimizer.solving.proof import Program
 from optimizer.solving.run import Run
 from optimizer.solving.solve import solve_case
-from optimizer.solving.start import check_oracle, probes, usable
+from optimizer.solving.start import check_oracle, probes
 from tests.support import Rows, add_grid, base, case, technology
 
 STATUS = highspy.HighsModelStatus
@@ -539,6 +540,22 @@ def test_sites_that_no_one_can_build_are_left_out(engine: str) -> None:
     assert set(plan.tables["sites"]["site"]) == set(full.sites)
 
 
+def test_idle_sites_are_never_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    full, _ = with_idle_sites()
+    asked: set[str] = set()
+    evaluate = BlockOracle.evaluate
+
+    def listening(self: BlockOracle, tasks: list[Task]) -> list[Outcome]:
+        asked.update(task.site for task in tasks)
+        return evaluate(self, tasks)
+
+    monkeypatch.setattr(BlockOracle, "evaluate", listening)
+    for engine in ("few", "many"):
+        asked.clear()
+        solve_case(full, RunOptions(gap=1e-2, time_limit_s=60, engine=engine, threads=1))  # type: ignore[arg-type]
+        assert asked and asked <= {"site0", "site4"}
+
+
 def assert_holds(prepared: Case, plan: Plan) -> None:
     done = verify_plan(prepared.inputs, plan.tables, plan.dispatch, plan.report.objective)
     assert done.passed, done.findings
@@ -547,8 +564,8 @@ def assert_holds(prepared: Case, plan: Plan) -> None:
 def test_a_site_without_power_is_left_out() -> None:
     rows = base(sites=2)
     rows["site_technologies"] = [{"site": "site0", "technology": "engine", "max_mw": 200}]
-    left, why = usable(case(rows))
-    assert list(left.sites) == ["site0"] and "no power" in why["site1"]
+    why = idle_sites(case(rows))
+    assert list(why) == ["site1"] and "no power" in why["site1"]
 
 
 @pytest.mark.parametrize("engine", ["few", "many"])
@@ -558,7 +575,7 @@ def test_a_site_that_only_sells_stays(engine: str) -> None:
     rows["tariffs"][0].update(export_price_share=0.9, price_profile="price")
     rows["sites"][1]["max_it_mw"] = 0
     prepared = case(rows)
-    assert list(usable(prepared)[0].sites) == ["site0", "site1"]
+    assert not idle_sites(prepared)
     options = RunOptions(gap=1e-3, time_limit_s=60, engine=engine, threads=1)  # type: ignore[arg-type]
     assert_holds(prepared, solve_case(prepared, options))
 
