@@ -100,6 +100,37 @@ def test_exit_codes_of_wrong_use(small: Path, result: Path, tmp_path: Path) -> N
     assert call("run", small, "--out", "/proc/result").returncode == 8
 
 
+def test_a_memory_limit_below_what_is_needed_exits_8(small: Path, tmp_path: Path) -> None:
+    done = call("run", small, "--out", tmp_path / "r", "--memory-limit", "60")
+    assert done.returncode == 8
+    assert "the limit is 60 MB. Raise --memory-limit" in done.stderr
+    assert "Traceback" not in done.stderr and not (tmp_path / "r").exists()
+
+
+def test_out_of_memory_exits_8(small: Path, tmp_path: Path) -> None:
+    program = (
+        "import sys, highspy\n"
+        "from optimizer.cli import main\n"
+        "def full(model): raise MemoryError\n"
+        "highspy.Highs.run = full\n"
+        "main(sys.argv[1:])\n"
+    )
+    command = [sys.executable, "-c", program, "run", str(small), "--out", str(tmp_path / "r")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 8, done.stderr
+    assert "Out of memory. Give --memory-limit" in done.stderr
+    assert "Traceback" not in done.stderr and not (tmp_path / "r").exists()
+
+
+def test_a_run_prints_what_was_chosen(small: Path, tmp_path: Path) -> None:
+    done = call("run", small, "--out", tmp_path / "r", "--memory-limit", "4000")
+    assert done.returncode == 0
+    chosen = "engine few (1 sites x 2 periods = 2 blocks, at most 420); 2 threads; "
+    assert chosen in done.stderr and "memory limit 4,000 MB" in done.stderr
+    log = (tmp_path / "r" / "solver.log").read_text("utf-8")
+    assert chosen in log and "blocks dropped 0 times" in log
+
+
 def test_problems_are_listed_without_a_traceback(small: Path) -> None:
     done = call("check", small, "--set", "sites.land_km2[site0]=5O")
     assert done.returncode == 3

@@ -11,6 +11,7 @@ from optimizer.model.blocks import T_PER_LINK, links
 from optimizer.preparing.case import Case
 from optimizer.solving import seeds
 from optimizer.solving.cuts import CutPool
+from optimizer.solving.idle import idle_sites
 from optimizer.solving.oracles import ADEQUACY, COST, EMISSIONS, BlockOracle, Outcome, Task
 from optimizer.solving.planning_arrays import PlanningArrays
 from optimizer.solving.truth import links_of, operates
@@ -39,6 +40,8 @@ class Learning:
         self.case, self.arrays, self.oracle = case, arrays, oracle
         self.names = {name: links.names(case, site) for name, site in case.sites.items()}
         self.caps = {c.group: c.value for c in case.co2_caps}
+        self.idle = idle_sites(case)
+        self.useful = [s for s in case.sites if s not in self.idle]
         self.kin = self._kin()
         self.load_columns = np.concatenate(
             [
@@ -62,14 +65,19 @@ class Learning:
             )
             return (*weather, self.oracle.shape(name, 0).matrix.shape[0])
 
-        marks = {name: mark(name) for name in self.case.sites}
-        return {n: [o for o in marks if o != n and marks[o] == marks[n]] for n in marks}
+        marks = {name: mark(name) for name in self.useful}
+        kin = {n: [o for o in marks if o != n and marks[o] == marks[n]] for n in marks}
+        return {**{name: [] for name in self.idle}, **kin}
 
     # -- cuts -------------------------------------------------------------------------
 
     def seed(self) -> None:
         """Cuts from guessed prices of every block."""
-        for site in self.case.sites:
+        for site in self.idle:
+            for p in range(len(self.case.periods)):
+                # Nothing is ever there: it costs nothing.
+                self.pool.add(site, p, np.zeros(len(self.names[site])))
+        for site in self.useful:
             for p in range(len(self.case.periods)):
                 for cut in seeds.guessed(self.case, self.oracle, site, p):
                     self.pool.add(site, p, cut)
@@ -79,7 +87,7 @@ class Learning:
         last = {key: p for p, key in enumerate(self.oracle.hours_keys)}
         tasks = [
             task
-            for name in self.case.sites
+            for name in self.useful
             for p in last.values()
             for task in seeds.mixes(self.case, name, p, self.names[name])
         ]

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from optimizer.errors import MachineError, NoPlanError, StoppedError, UsageError
+from optimizer.errors import MachineError, StoppedError, UsageError
 from optimizer.preparing.case import Case
 from optimizer.results.plan import Plan
 from optimizer.settings import OnProgress, Progress, RunOptions, ShouldStop
 from optimizer.solving import explain, extract, nearby, trouble
 from optimizer.solving.engine import Engine, Incumbent
+from optimizer.solving.idle import idle_sites, without
 from optimizer.solving.many.engine import ManySites
 from optimizer.solving.nearby import Earlier
 from optimizer.solving.run import Run
-from optimizer.solving.start import check_oracle, usable
+from optimizer.solving.start import check_oracle
 
 FEW_BLOCKS = 420
 """Sites x periods up to which all sites are planned in one model."""
@@ -68,35 +68,17 @@ def solve_case(
         from optimizer.solving import whole
 
         return whole.solve(case, options, on_progress, should_stop)
-    part, left_out = usable(case)
-    begun, near = time.monotonic(), (start_from, prefer)
-    try:
-        return _solve(engine, part, options, on_progress, should_stop, left_out, near)
-    except NoPlanError:
-        if not left_out:
-            raise
-    # What stands against a plan may be at a site that was left out: all sites are asked.
-    if options.time_limit_s is not None:
-        spent = time.monotonic() - begun
-        options = replace(options, time_limit_s=max(1.0, options.time_limit_s - spent))
-    return _solve(engine, case, options, on_progress, should_stop, {}, near)
-
-
-def _solve(
-    engine: str, case: Case, options: RunOptions, on_progress: OnProgress | None,
-    should_stop: ShouldStop | None, left_out: dict[str, str],
-    near: tuple[Earlier | None, Earlier | None],
-) -> Plan:  # fmt: skip
+    idle = idle_sites(case)
     run: Engine | ManySites
     if engine == "many":
-        run = ManySites(case, options, on_progress, should_stop)
+        run = ManySites(without(case, idle), options, on_progress, should_stop)
     else:
         run = Engine(case, options, on_progress, should_stop)
     try:
         with trouble.noted(run.note):
-            _open(run, engine, left_out)
-            solved = _many(run) if isinstance(run, ManySites) else _few(run, *near)
-            plan = _plan(run, *solved, list(left_out))
+            _open(run, engine, idle)
+            solved = _many(run) if isinstance(run, ManySites) else _few(run, start_from, prefer)
+            plan = _plan(run, *solved, list(case.sites))
             memory = run.oracle.memory
             if memory.limit_mb is not None:
                 run.note(f"memory limit {memory.limit_mb:,.0f} MB: blocks dropped "
@@ -108,8 +90,8 @@ def _solve(
         run.oracle.close()
 
 
-def _open(run: Engine | ManySites, engine: str, left_out: dict[str, str]) -> None:
-    """First lines of the log: what was chosen and why, what is left out, the oracle's check."""
+def _open(run: Engine | ManySites, engine: str, idle: dict[str, str]) -> None:
+    """First lines of the log: what was chosen and why, idle sites, the oracle's check."""
     options, case = run.options, run.case
     blocks = len(case.sites) * len(case.periods)
     why = "as asked" if options.engine != "auto" else (
@@ -120,7 +102,7 @@ def _open(run: Engine | ManySites, engine: str, left_out: dict[str, str]) -> Non
     memory = "no memory limit" if limit is None else f"memory limit {limit:,.0f} MB"
     threads = f"{options.threads} thread{'' if options.threads == 1 else 's'}"
     lines = [f"engine {engine} ({why}); {threads}; {run.oracle.description}; {memory}"]
-    lines += [f"{site} is left out: {reason}" for site, reason in left_out.items()]
+    lines += [f"{site} is left out: {reason}" for site, reason in idle.items()]
     checked = check_oracle(case, run.oracle)
     lines += [checked] if checked else []
     run.report.log[:0] = [f"{0.0:8.1f} s  {line}" for line in lines]
@@ -206,7 +188,7 @@ def _stopped(run: Run) -> StoppedError:
 
 def _plan(
     run: Run, engine: Engine, final: Incumbent, reason: str, delay: float,
-    told: dict[str, pd.DataFrame], left_out: Sequence[str],
+    told: dict[str, pd.DataFrame], sites: Sequence[str],
 ) -> Plan:  # fmt: skip
     """The plan of what ``run`` has found, in ``engine``'s model of the sites that are used."""
     report, arrays = run.report, engine.arrays
@@ -227,7 +209,7 @@ def _plan(
         report.bound_again = again * 1e3
         run.note(f"bound anew from cuts and prices: {again / 1e3:,.1f} M$")
     report.timing["solve"] = run.seconds
-    others = [*(site for site in run.case.sites if site not in engine.case.sites), *left_out]
+    others = [site for site in sites if site not in engine.case.sites]
     plan = extract.to_plan(
         engine.planning, arrays, engine.oracle, final.x, final.truth, report, others
     )

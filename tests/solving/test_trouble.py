@@ -19,9 +19,10 @@ from optimizer.preparing.case import Case
 from optimizer.results.plan import Plan
 from optimizer.results.verify import verify_plan
 from optimizer.settings import RunOptions
-from optimizer.solving import highs, memory, trouble
+from optimizer.solving import highs, memory, trouble, whole
 from optimizer.solving.engine import Engine
 from optimizer.solving.highs import INFINITY, make_model, run_lp, run_mip
+from optimizer.solving.idle import idle_sites
 from optimizer.solving.many import parts
 from optimizer.solving.master import Master
 from optimizer.solving.oracles import BlockOracle, Outcome, Task
@@ -30,7 +31,7 @@ from optimizer.solving.oracles.reference import HighsOracle
 from optimizer.solving.proof import Program
 from optimizer.solving.run import Run
 from optimizer.solving.solve import solve_case
-from optimizer.solving.start import check_oracle, probes, usable
+from optimizer.solving.start import check_oracle, probes
 from tests.support import Rows, add_grid, base, case, technology
 
 STATUS = highspy.HighsModelStatus
@@ -288,6 +289,22 @@ def test_a_lie_of_the_mixed_integer_bound_costs_neither_plan_nor_bound(
     assert any("a bound of" in line and "dropped" in line for line in told.log)
 
 
+def test_a_bound_of_the_monolith_above_its_plan_is_dropped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    prepared = small_case(sites=1)
+    mip = whole.run_mip
+
+    def lying(*arguments: Any) -> highs.Solution:
+        found = mip(*arguments)
+        return replace(found, bound=1.01 * found.value)
+
+    monkeypatch.setattr(whole, "run_mip", lying)
+    told = solve_case(prepared, RunOptions(gap=1e-4, time_limit_s=60, engine="monolith")).report
+    assert told.bound == -np.inf and told.status == "feasible"
+    assert any("above the plan: dropped" in line for line in told.log)
+
+
 # -- operating blocks ---------------------------------------------------------------------------
 
 
@@ -523,21 +540,44 @@ def test_sites_that_no_one_can_build_are_left_out(engine: str) -> None:
     assert set(plan.tables["sites"]["site"]) == set(full.sites)
 
 
+def test_idle_sites_are_never_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    full, _ = with_idle_sites()
+    asked: set[str] = set()
+    evaluate = BlockOracle.evaluate
+
+    def listening(self: BlockOracle, tasks: list[Task]) -> list[Outcome]:
+        asked.update(task.site for task in tasks)
+        return evaluate(self, tasks)
+
+    monkeypatch.setattr(BlockOracle, "evaluate", listening)
+    for engine in ("few", "many"):
+        asked.clear()
+        solve_case(full, RunOptions(gap=1e-2, time_limit_s=60, engine=engine, threads=1))  # type: ignore[arg-type]
+        assert asked and asked <= {"site0", "site4"}
+
+
 def assert_holds(prepared: Case, plan: Plan) -> None:
     done = verify_plan(prepared.inputs, plan.tables, plan.dispatch, plan.report.objective)
     assert done.passed, done.findings
 
 
-def test_a_site_without_power_is_left_out_and_one_that_sells_stays() -> None:
+def test_a_site_without_power_is_left_out() -> None:
     rows = base(sites=2)
     rows["site_technologies"] = [{"site": "site0", "technology": "engine", "max_mw": 200}]
-    left, why = usable(case(rows))
-    assert list(left.sites) == ["site0"] and "no power" in why["site1"]
+    why = idle_sites(case(rows))
+    assert list(why) == ["site1"] and "no power" in why["site1"]
+
+
+@pytest.mark.parametrize("engine", ["few", "many"])
+def test_a_site_that_only_sells_stays(engine: str) -> None:
     rows = base(sites=2)
     add_grid(rows, 10, 5, export_mw=20)
     rows["tariffs"][0].update(export_price_share=0.9, price_profile="price")
     rows["sites"][1]["max_it_mw"] = 0
-    assert list(usable(case(rows))[0].sites) == ["site0", "site1"]
+    prepared = case(rows)
+    assert not idle_sites(prepared)
+    options = RunOptions(gap=1e-3, time_limit_s=60, engine=engine, threads=1)  # type: ignore[arg-type]
+    assert_holds(prepared, solve_case(prepared, options))
 
 
 def test_limits_of_a_site_that_was_left_out_are_named_where_there_is_no_plan() -> None:

@@ -253,9 +253,7 @@ class Operation:
             return
         made = a.get(f"generation_mw:{name}", zero)
         if (site, name) not in self._local:
-            self._local[site, name] = chosen(
-                self.input["site_technologies"], site, technology=name
-            )
+            self._local[site, name] = chosen(self.input["site_technologies"], site, technology=name)
         local = self._local[site, name]
         profile = "" if local is None else local["profile"]
         if profile:

@@ -389,7 +389,7 @@ class ManySites(Run):
         self.tell("seed")
         first = self._uniform(FIRST_SHARE)
         found = {f.site: f.value for f in self.explore(first, 3)}
-        rank = sorted(self.parts, key=lambda s: found[s] / self.case.sites[s].max_it_mw)
+        rank = sorted(self.parts, key=lambda s: found[s] / max(self.case.sites[s].max_it_mw, 1.0))
         count = min(SAMPLE, len(rank))
         prices = self.sample([rank[int((k + 0.5) * len(rank) / count)] for k in range(count)])
         self.tell("sample")
