@@ -360,7 +360,7 @@ class Engine(Run):
         form = self.master.reduced(self.arrays)
         if form is None:
             return -np.inf
-        return run_lp(posed(form, self.known.pool, self.keep), 60.0).value
+        return run_lp(posed(form, self.known.pool, self.keep), 60.0).bound
 
     def other_cost(self, final: Incumbent) -> float:
         """Proven bound of all cost but delay among plans with no more delay than this one [k$].
