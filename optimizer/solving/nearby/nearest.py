@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from optimizer.preparing.case import Case
 from optimizer.solving.cuts import CutPool
 from optimizer.solving.highs import INFINITY, Solution, make_model, run_lp, run_mip
-from optimizer.solving.planning_arrays import PlanningArrays
+from optimizer.solving.planning_arrays import DISCRETE, KINDS, PlanningArrays
 
 WEIGHTS = {"open": 10.0, "connected": 4.0, "permit": 2.0, "halls": 1.0, "units": 0.25}
 """What one change through the whole horizon counts: a site, a grid offer, a permit, a hall, a unit."""
@@ -18,6 +18,14 @@ SIZES = {"built_mw": 1.0, "built_mwh": 0.25, "firm_mw": 1.0, "flexible_mw": 1.0,
          "water_quota": 0.01}  # fmt: skip
 """What a MW, a MWh or 1,000 m3 of water counts when the whole numbers are settled."""
 KILO = 1e-3
+
+
+def grown(arrays: PlanningArrays, x: np.ndarray) -> PlanningArrays:
+    """The planning arrays in which sites, permits, grid offers and halls of x stay, or become more."""
+    decided = np.isin(arrays.kind, [KINDS.index(k) for k in DISCRETE])
+    lower = arrays.lower.copy()
+    lower[decided] = np.clip(np.round(x[decided]), lower[decided], arrays.upper[decided])
+    return replace(arrays, lower=lower)
 
 
 class Nearest:
@@ -55,13 +63,15 @@ class Nearest:
 
     def decisions(
         self, cuts: np.ndarray, seconds: float, *, most: float = INFINITY,
-        start: np.ndarray | None = None, gap: float = 0.02,
+        start: np.ndarray | None = None, gap: float = 0.02, least: np.ndarray | None = None,
     ) -> Solution:  # fmt: skip
         """Whole decisions of least change, sizes and load free.
 
-        ``most`` limits the cost as the cuts see it [k$].
+        ``most`` limits the cost as the cuts see it [k$]; what is decided at ``least``, but for
+        units, may only grow.
         """
-        return self._solve(self.arrays, self.whole, cuts, seconds, most, start, gap)
+        arrays = self.arrays if least is None else grown(self.arrays, least)
+        return self._solve(arrays, self.whole, cuts, seconds, most, start, gap)
 
     def sizes(self, x: np.ndarray, cuts: np.ndarray, seconds: float) -> Solution:
         """With the whole decisions of x, sizes and load of least change."""

@@ -91,26 +91,35 @@ class _Search:
             self.resized(x)
         cuts = np.union1d(self.engine.keep, self.engine.master.thin([x, self.found.x]))
         most = self.limit
+        # In a large case what may only grow is much sooner found than what may change at will.
+        growing = not self.engine.small
         for _ in range(ROUNDS):
             if self.left <= 0 or self.nearest.distance(self.found.x) <= NEARER:
                 break
-            y, cuts = self._decided(cuts, most)
+            least, growing = x if growing else None, False
+            y, cuts = self._decided(cuts, most, least)
+            if y is None and least is not None:
+                continue
             if y is None:
                 break
             before = self.found
             value = self.resized(y)
-            if self.found is not before:
+            if self.found is not before and least is None:
                 break
             cuts = np.union1d(cuts, self.engine.keep)
             # Its true cost was too high, by as much as the next one's may be.
             most = min(most, self.limit - 0.5 * max(0.0, value - self.limit))
 
-    def _decided(self, cuts: np.ndarray, most: float) -> tuple[np.ndarray | None, np.ndarray]:
+    def _decided(
+        self, cuts: np.ndarray, most: float, least: np.ndarray | None
+    ) -> tuple[np.ndarray | None, np.ndarray]:
         """Decisions of less change that the cuts allow, and the cuts used; None if there are none."""
         pool = self.engine.known.pool
-        start: np.ndarray | None = self.engine.master.valued(self.found.x, cuts)
+        start = None if least is not None else self.engine.master.valued(self.found.x, cuts)
         for _ in range(CUT_ROUNDS):
-            y = self.nearest.decisions(cuts, 0.5 * self.left, most=most, start=start).x
+            y = self.nearest.decisions(
+                cuts, 0.4 * self.left, most=most, start=start, least=least
+            ).x  # fmt: skip
             if (
                 y is None
                 or self.nearest.distance(y) >= self.nearest.distance(self.found.x) - NEARER

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 import numpy as np
 
 from optimizer.solving.engine import ALL, FIRST_GAP, FIRST_ROUNDS, Engine
 from optimizer.solving.nearby.earlier import Earlier, OldPlan, old_plan
-from optimizer.solving.nearby.nearest import Nearest
-from optimizer.solving.planning_arrays import DISCRETE, KINDS
+from optimizer.solving.nearby.nearest import Nearest, grown
+from optimizer.solving.planning_arrays import DISCRETE
 
 SHARE = 0.1
 """Of the time limit, the most that is spent on finding the old plan's present form."""
@@ -90,15 +89,12 @@ def repaired(engine: Engine, nearest: Nearest, x: np.ndarray, end: float) -> np.
 
 def grow(engine: Engine, x: np.ndarray) -> None:
     """What is decided at x and whatever pays beside it, as the first relaxation's cuts see it."""
-    lower = engine.arrays.lower.copy()
-    decided = np.isin(engine.arrays.kind, [KINDS.index(k) for k in DISCRETE])
-    lower[decided] = np.maximum(lower[decided], np.round(x[decided]))
-    grown = engine.master.mip(
+    found = engine.master.mip(
         DISCRETE, engine.keep, min(GROW_SECONDS, SHARE * engine.limit), gap=FIRST_GAP,
-        arrays=replace(engine.arrays, lower=lower),
+        arrays=grown(engine.arrays, x),
     )  # fmt: skip
-    if grown.x is not None:
-        engine.refit(grown.x, RESIZE_ROUNDS, 2 * min(GROW_SECONDS, SHARE * engine.limit))
+    if found.x is not None:
+        engine.refit(found.x, RESIZE_ROUNDS, 2 * min(GROW_SECONDS, SHARE * engine.limit))
 
 
 def resize(engine: Engine, x: np.ndarray, end: float) -> None:
