@@ -87,7 +87,7 @@ def run(
     plan.report.timing["until_written"] = time.monotonic() - begin
     summary = summarize(plan, verification, dates)
     write_result(plan, summary, folder, options=dataclasses.asdict(options),
-                 overrides=list(overrides), overwrite=overwrite)  # fmt: skip
+                 overrides=list(overrides), overwrite=overwrite, case=case)  # fmt: skip
     outcome = Outcome(plan, verification, summary, warnings)
     if outcome.exit_code == ExitCode.DONE:
         kept.unlink(missing_ok=True)

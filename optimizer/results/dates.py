@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from optimizer.reading.inputs import Inputs
 from optimizer.results.network import Build, Step, network
 
 DRAWS = 10_000
+KEPT = 500
+"""Steps whose draws are kept for the next build that shares them; bounds the memory."""
 SMALL_MW = 0.01
 """Load below this is nothing; single precision tells this much of 10 GW apart."""
 NEARLY = 0.99
@@ -52,13 +55,11 @@ class Sampled:
     Parameters
     ----------
     build : its steps and planned months
-    ends : when each step ends
     ready : first month in which it serves, whole months, never before the planned one
     first, full : whether it is what first or full power waits for
     """
 
     build: Build
-    ends: dict[str, np.ndarray]
     ready: np.ndarray
     first: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=bool))
     full: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=bool))
@@ -108,112 +109,163 @@ def sample_dates(
     """
     builds = network(inputs, tables)
     chosen = int(inputs.setting("seed")) if seed is None else seed
-    sampled = _finish(builds, draws, chosen)
+    drawn = Draws(builds, draws, chosen)
+    sampled = [Sampled(b, drawn.ready(b)) for b in builds]
     load = Load(inputs, tables, sampled, draws)
     load.blame(sampled)
-    rows = [*load.milestones(), *(row for s in sampled for row in _rows(s, load))]
+    rows = [*load.milestones(),
+            *(row for s in sampled for row in _rows(s, drawn.ends(s.build), load))]  # fmt: skip
     return Dates(pd.DataFrame(rows, columns=list(COLUMNS)), load.headline(builds))
 
 
-def _finish(builds: list[Build], draws: int, seed: int) -> list[Sampled]:
-    """Ends of all steps; a permit of one site, kind and variant is granted once."""
-    drawn: dict[str, np.ndarray] = {}
-    months: dict[tuple[str, float, float, float], np.ndarray] = {}
+class Draws:
+    """Months of all steps in all draws; a permit of one site, kind and variant is granted once.
 
-    def lasts(step: Step) -> np.ndarray:
-        key = (step.factor, step.low, step.likely, step.high)
-        if key not in months:
-            if step.factor not in drawn:
-                drawn[step.factor] = uniforms(step.factor, seed, draws)
-            months[key] = triangular(drawn[step.factor], step.low, step.likely, step.high)
-        return months[key]
+    The ends of a build's steps are made when they are asked for: kept for all builds they would
+    take more memory than all else.
+    """
 
-    granted: dict[tuple[str, str, str], int] = {}
-    for build in builds:
-        start = build.steps["permit"].start
-        granted[build.permit] = min(start, granted.get(build.permit, start))
-    found = []
-    for build in builds:
+    def __init__(self, builds: list[Build], draws: int, seed: int) -> None:
+        self.draws, self.seed = draws, seed
+        self._drawn = lru_cache(KEPT)(self._draw)
+        self.granted: dict[tuple[str, str, str], int] = {}
+        for build in builds:
+            start = build.steps["permit"].start
+            self.granted[build.permit] = min(start, self.granted.get(build.permit, start))
+
+    def _lasts(self, step: Step) -> np.ndarray:
+        if step.high <= step.low:
+            return np.full(self.draws, float(step.likely))
+        return self._drawn(step.factor, step.low, step.likely, step.high)
+
+    def _draw(self, factor: str, low: float, likely: float, high: float) -> np.ndarray:
+        return triangular(uniforms(factor, self.seed, self.draws), low, likely, high)
+
+    def ends(self, build: Build) -> dict[str, np.ndarray]:
+        """When each step ends, months from the plan's start."""
         steps = build.steps
-        ends = {"permit": granted[build.permit] + lasts(steps["permit"])}
-        before = np.zeros(draws) if build.at_risk else ends["permit"]
+        ends = {"permit": self.granted[build.permit] + self._lasts(steps["permit"])}
+        before = np.zeros(self.draws) if build.at_risk else ends["permit"]
         for name in ("procurement", "construction", "commissioning"):
             begun = np.maximum(steps[name].start, before)
             if name == "construction":
                 begun = np.maximum(begun, ends["permit"])
-            ends[name] = before = begun + lasts(steps[name])
+            ends[name] = before = begun + self._lasts(steps[name])
         if "queue" in steps:
-            ends["queue"] = steps["queue"].start + lasts(steps["queue"])
+            ends["queue"] = steps["queue"].start + self._lasts(steps["queue"])
             begun = np.maximum(steps["upgrade"].start, ends["queue"])
-            ends["upgrade"] = begun + lasts(steps["upgrade"])
-            before = np.maximum(before, ends["upgrade"])
-        whole = np.ceil(before - EPSILON).astype(int)
-        found.append(Sampled(build, ends, np.maximum(build.online, whole)))
-    return found
+            ends["upgrade"] = begun + self._lasts(steps["upgrade"])
+        return ends
+
+    def ready(self, build: Build) -> np.ndarray:
+        """First month in which it serves, never before the planned one."""
+        ends = self.ends(build)
+        last = ends["commissioning"]
+        if "upgrade" in ends:
+            last = np.maximum(last, ends["upgrade"])
+        return np.maximum(build.online, np.ceil(last - EPSILON)).astype(np.int32)
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Load of a site that does not run, without the months in which all of it does.
+
+    Parameters
+    ----------
+    months : which months are kept, shape (months,)
+    values : MW, shape (draws, months kept)
+    """
+
+    months: np.ndarray
+    values: np.ndarray
+
+    @classmethod
+    def of(cls, lost: np.ndarray) -> Lost:
+        """Of an array (draws, months)."""
+        months: np.ndarray = np.asarray(lost.any(axis=0))
+        return cls(months, lost[:, months])
+
+    def whole(self) -> np.ndarray:
+        """MW, shape (draws, months)."""
+        lost = np.zeros((len(self.values), len(self.months)), dtype=self.values.dtype)
+        lost[:, self.months] = self.values
+        return lost
 
 
 class Load:
     """Load that runs in each month of each draw, and when it first and fully does."""
 
     def __init__(
-        self, inputs: Inputs, tables: dict[str, pd.DataFrame], sampled: list[Sampled], draws: int
-    ) -> None:
+        self, inputs: Inputs, tables: dict[str, pd.DataFrame], sampled: list[Sampled], draws: int,
+        latest: int = 0,
+    ) -> None:  # fmt: skip
         self.start = pd.Timestamp(inputs.setting("plan_start"))
         periods = inputs.tables["periods"]
         lengths = [int(m) for m in periods["months"]]
         self.horizon = sum(lengths)
-        self.months = 1 + max([self.horizon, *(s.latest for s in sampled)])
+        self.months = 1 + max([self.horizon, latest, *(s.latest for s in sampled)])
         index = np.repeat(np.arange(len(lengths)), lengths)
         # After the horizon the plan stays as in its last period, so that every draw ends.
         self.period_of = np.append(index, np.full(self.months - self.horizon, len(lengths) - 1))
         self.names = [str(p) for p in periods["period"]]
         self.draws = draws
-        self.site_lost: dict[str, np.ndarray] = {}
+        self.sites = {s.name: s for s in _Site.all_of(inputs, tables, self.names)}
+        self.site_lost: dict[str, Lost] = {}
         self.site_load: dict[str, np.ndarray] = {}
-        self._run(_Site.all_of(inputs, tables, self.names), sampled)
+        for name, mine in self._by_site(sampled).items():
+            placed = self._monthly(self.sites[name].placed).astype(np.float32)
+            self.site_load[name] = placed.astype(float)
+            self.site_lost[name] = Lost.of(self.lost_at(name, mine, draws))
         backlog = tables["backlog"].groupby("period")["backlog_mw"].sum()
         self.backlog = self._monthly([float(backlog.get(p, 0.0)) for p in self.names])
         self.plan_load = sum(self.site_load.values(), np.zeros(self.months))
-        self.lost = sum(self.site_lost.values(), np.zeros((draws, self.months), dtype=np.float32))
-        self.first = self._first(self.plan_load - self.lost > SMALL_MW)
+        self.lost = np.zeros((draws, self.months), dtype=np.float32)
+        for lost in self.site_lost.values():
+            self.lost[:, lost.months] += lost.values
+        self.first = self.first_power(self.lost)
         wanted = self.backlog + self.plan_load
         self.at_peak = wanted >= NEARLY * wanted.max(initial=0.0)
-        allowed = np.maximum(SMALL_MW, (1.0 - NEARLY) * wanted)
-        self.full = self._full(self.backlog + self.lost > allowed)
+        self.allowed = np.maximum(SMALL_MW, (1.0 - NEARLY) * wanted)
+        self.full = self.full_power(self.lost)
         self.planned_first = self._first((self.plan_load > SMALL_MW)[None, :])[0]
-        self.planned_full = self._full((self.backlog > allowed)[None, :])[0]
+        self.planned_full = self._full((self.backlog > self.allowed)[None, :])[0]
         inside = self.lost[:, : self.horizon].sum(axis=1, dtype=np.float64)
         self.delay = float(self.backlog[: self.horizon].sum()) + inside
 
     def _monthly(self, by_period: list[float]) -> np.ndarray:
         return np.asarray(np.array(by_period, dtype=float)[self.period_of])
 
-    def _run(self, sites: list[_Site], sampled: list[Sampled]) -> None:
-        """Load at a site: what is placed there, as far as late halls and power allow."""
-        for site in sites:
-            mine = [s for s in sampled if s.build.site == site.name]
-            placed = self._monthly(site.placed).astype(np.float32)
-            self.site_load[site.name] = placed.astype(float)
-            if not placed.any():
-                self.site_lost[site.name] = np.zeros((self.draws, self.months), dtype=np.float32)
-                continue
-            halls = self._monthly(site.halls) - self._late(mine, "halls")
-            firm = self._monthly(site.firm) - self._late(mine, "firm")
-            second = self._monthly(site.second)
-            share = 1.0 - self._late(mine, "second") / np.where(second > 0, second, 1.0)
-            lean = self._monthly([max(0.0, n - f) for n, f in
-                                  zip(site.need, site.firm, strict=True)])  # fmt: skip
-            need = self._monthly(site.need)
-            power = np.maximum(firm, 0.0) + lean * np.clip(share, 0.0, 1.0)
-            runs = placed * np.clip(power / np.where(need > 0, need, 1.0), 0.0, 1.0)
-            runs = np.where(need > 0, runs, placed)
-            lost = placed - np.minimum(runs, np.maximum(halls, 0.0))
-            self.site_lost[site.name] = np.where(lost > SMALL_MW, lost, 0.0).astype(np.float32)
+    def _by_site(self, sampled: list[Sampled]) -> dict[str, list[Sampled]]:
+        """Builds of each site with load."""
+        found: dict[str, list[Sampled]] = {name: [] for name in self.sites}
+        for s in sampled:
+            if s.build.site in found:
+                found[s.build.site].append(s)
+        return found
 
-    def _late(self, sampled: list[Sampled], what: str) -> np.ndarray:
+    def lost_at(self, name: str, mine: list[Sampled], draws: int) -> np.ndarray:
+        """Load of a site that late halls and power do not allow to run; (draws, months)."""
+        site = self.sites[name]
+        placed = self._monthly(site.placed).astype(np.float32)
+        if not placed.any():
+            return np.zeros((draws, self.months), dtype=np.float32)
+        halls = self._monthly(site.halls) - self._late(mine, "halls", draws)
+        firm = self._monthly(site.firm) - self._late(mine, "firm", draws)
+        second = self._monthly(site.second)
+        share = 1.0 - self._late(mine, "second", draws) / np.where(second > 0, second, 1.0)
+        lean = self._monthly([max(0.0, n - f) for n, f in
+                              zip(site.need, site.firm, strict=True)])  # fmt: skip
+        need = self._monthly(site.need)
+        power = np.maximum(firm, 0.0) + lean * np.clip(share, 0.0, 1.0)
+        runs = placed * np.clip(power / np.where(need > 0, need, 1.0), 0.0, 1.0)
+        runs = np.where(need > 0, runs, placed)
+        lost = placed - np.minimum(runs, np.maximum(halls, 0.0))
+        return np.where(lost > SMALL_MW, lost, 0.0).astype(np.float32)
+
+    def _late(self, sampled: list[Sampled], what: str, draws: int) -> np.ndarray:
         """MW that the plan has in a month and a draw has not yet; shape (draws, months)."""
-        late = np.zeros((self.draws, self.months + 1), dtype=np.float32)
-        rows = np.arange(self.draws)
+        late = np.zeros((draws, self.months + 1), dtype=np.float32)
+        rows = np.arange(draws)
         for s in sampled:
             for month, mw in s.build.gives.get(what, ()):
                 late[:, month] += mw
@@ -224,6 +276,14 @@ class Load:
     def _first(self, runs: np.ndarray) -> np.ndarray:
         """First month with load; ``months`` if there is none."""
         return np.where(runs.any(axis=1), runs.argmax(axis=1), self.months)
+
+    def first_power(self, lost: np.ndarray) -> np.ndarray:
+        """First month with load in each draw."""
+        return self._first(self.plan_load - lost > SMALL_MW)
+
+    def full_power(self, lost: np.ndarray) -> np.ndarray:
+        """First month of each draw in which next to nothing waits."""
+        return self._full(self.backlog + lost > self.allowed)
 
     def _full(self, short: np.ndarray) -> np.ndarray:
         """First month in which no load of the largest demand waits; ``months`` if some does.
@@ -236,20 +296,23 @@ class Load:
         """For each build the draws in which first or full power is late and waits for it."""
         rows = np.arange(self.draws)
         for s in sampled:
-            lost = self.site_lost.get(s.build.site)
-            counts = lost is not None and any(s.build.gives.values())
+            s.first = s.full = np.zeros(self.draws, dtype=bool)
+        for site, mine in self._by_site(sampled).items():
+            lost = self.site_lost[site].whole()
             for name, at, planned in (
                 ("first", self.first, self.planned_first), ("full", self.full, self.planned_full),
             ):  # fmt: skip
-                hit = np.zeros(self.draws, dtype=bool)
-                if lost is not None and counts and planned < self.months:
-                    eased = np.minimum(at, self.months - 1)
-                    before, after = lost[rows, np.maximum(at - 1, 0)], lost[rows, eased]
+                if planned >= self.months:
+                    continue
+                eased = np.minimum(at, self.months - 1)
+                before, after = lost[rows, np.maximum(at - 1, 0)], lost[rows, eased]
+                eases = (at > planned) & (before > after + SMALL_MW)
+                for s in mine:
                     late = s.ready - s.build.online
-                    given = [m for part in s.build.gives.values() for m, _ in part]
-                    ends = np.any([m + late == at for m in set(given)], axis=0)
-                    hit = ends & (late > 0) & (at > planned) & (before > after + SMALL_MW)
-                setattr(s, name, hit)
+                    given = {m for part in s.build.gives.values() for m, _ in part}
+                    if given:
+                        ends = np.any([m + late == at for m in given], axis=0)
+                        setattr(s, name, ends & (late > 0) & eases)
 
     def date(self, month: float) -> Any:
         """A month of the plan as a date; beyond what can be told: no date."""
@@ -268,7 +331,7 @@ class Load:
         ]
         for site, load in self.site_load.items():
             if load.any():
-                begun = self._first(load - self.site_lost[site] > SMALL_MW)
+                begun = self._first(load - self.site_lost[site].whole() > SMALL_MW)
                 planned = self.date(int((load > SMALL_MW).argmax()))
                 rows.append(_row(site, "site", "first load", planned, self.spread(begun)))
         return rows
@@ -363,17 +426,16 @@ def _row(site: str, kind: str, step: str, planned: Any, spread: list[Any]) -> di
             **dict(zip(("p10_date", "p50_date", "p90_date"), spread, strict=True))}  # fmt: skip
 
 
-def _rows(s: Sampled, load: Load) -> list[dict[str, Any]]:
+def _rows(s: Sampled, ends: dict[str, np.ndarray], load: Load) -> list[dict[str, Any]]:
     """One row for each step that takes time, and one for the day the build is ready."""
     build, rows = s.build, []
     own = {"item": build.item, "variant": build.variant, "period": build.period}
-    critical = {name: _trace(s, getattr(s, name)) for name in ("first", "full")}
+    critical = {name: _trace(s, ends, getattr(s, name)) for name in ("first", "full")}
     for name, step in build.steps.items():
         if step.high <= 0:
             continue
-        ends = np.ceil(s.ends[name] - EPSILON)
-        planned = load.date(step.end)
-        rows.append(_row(build.site, build.kind, name, planned, load.spread(ends)) | own | {
+        planned, spread = load.date(step.end), load.spread(np.ceil(ends[name] - EPSILON))
+        rows.append(_row(build.site, build.kind, name, planned, spread) | own | {
             "factor": step.factor, "basis": step.basis, "low_months": step.low,
             "likely_months": step.likely, "high_months": step.high,
             "critical_first_share": float(critical["first"][name].mean()),
@@ -385,9 +447,9 @@ def _rows(s: Sampled, load: Load) -> list[dict[str, Any]]:
     return rows
 
 
-def _trace(s: Sampled, late: np.ndarray) -> dict[str, np.ndarray]:
+def _trace(s: Sampled, ends: dict[str, np.ndarray], late: np.ndarray) -> dict[str, np.ndarray]:
     """The draws in which a longer step would have made the late build later still."""
-    steps, ends = s.build.steps, s.ends
+    steps = s.build.steps
 
     def reaches(name: str, *others: Any) -> Any:
         return ends[name] >= np.maximum.reduce(np.broadcast_arrays(*others)) - EPSILON

@@ -21,8 +21,6 @@ from optimizer.results.outlay import Key, Outlay
 
 DAYS_AHEAD = 90
 """What must be signed within so many days of the plan's start is due."""
-AT_ONCE = 400
-"""Decisions whose slips are followed together; bounds the memory."""
 COLUMNS = (
     "site", "decision", "kind", "item", "variant", "period", "amount", "unit", "status",
     "planned_date", "sign_by", "safe_by", "online_date", "due_soon", "value_usd", "due_usd",
@@ -174,9 +172,12 @@ def _openings(
     opened = tables["sites"]
     if "open_period" not in opened:
         return
+    of_site: dict[str, list[Build]] = {}
+    for build in builds:
+        of_site.setdefault(build.site, []).append(build)
     for r in opened[opened["opened"].astype(bool)].itertuples():
         site = str(r.site)
-        waiting = [b for b in builds if b.site == site]
+        waiting = of_site.get(site, [])
         if waiting:
             latest = min(times[id(b)].latest["construction"] for b in waiting)
             safe = min(times[id(b)].safe("construction", at_risk=b.at_risk) for b in waiting)
@@ -273,9 +274,7 @@ def calendar(
     found : the decisions
     status : open, part or done by place in ``found``; without one it is open
     """
-    lost: list[dict[str, Any]] = []
-    for at in range(0, len(found), AT_ONCE):
-        lost += _losses(case, tables, builds, found[at : at + AT_ONCE])
+    lost = _losses(case, tables, builds, found)
     soon = case.start + pd.Timedelta(days=DAYS_AHEAD)
     rows = []
     for k, (d, loss) in enumerate(zip(found, lost, strict=True)):
@@ -304,32 +303,54 @@ def slip_months(case: Case, month: int) -> int:
 def _losses(
     case: Case, tables: dict[str, pd.DataFrame], builds: list[Build], found: list[Decision]
 ) -> list[dict[str, Any]]:
-    """What each decision loses when it slips by one period, alone, after its latest month."""
-    if not found:
-        return []
-    slips = [slip_months(case, d.latest) for d in found]
+    """What each decision loses when it slips by one period, alone, after its latest month.
+
+    A slip moves builds of its own site only: the others lose what they lose in the plan.
+    """
     granted: dict[Any, int] = {}
     for b in builds:
         done = b.steps["permit"].start + _permit_months(b)
         granted[b.permit] = min(done, granted.get(b.permit, done))
-    ready_by = {id(b): np.full(len(found), b.online) for b in builds}
-    for k, (d, slip) in enumerate(zip(found, slips, strict=True)):
-        for b in d.builds:
-            ready_by[id(b)][k] = after_slip(d, slip, b, granted)
-    sampled = [Sampled(b, {}, ready_by[id(b)]) for b in builds]
-    load = Load(case.inputs, tables, sampled, len(found))
-    months, usd = np.zeros(len(found)), np.zeros(len(found))
-    for site, short in load.site_lost.items():
-        inside = short[:, : load.horizon].astype(float)
-        months += inside.sum(axis=1)
-        usd += inside @ _delay_price(case, tables["placement"], site)
-    end = load.months
-    return [
-        {"slip_months": slip, "first_power_late_months": _later(load.first[k], load.planned_first, end),
-         "full_power_late_months": _later(load.full[k], load.planned_full, end),
-         "lost_mw_months": float(months[k]), "lost_usd": float(usd[k])}
-        for k, slip in enumerate(slips)
-    ]  # fmt: skip
+    of_site: dict[str, list[Build]] = {}
+    for b in builds:
+        of_site.setdefault(b.site, []).append(b)
+    places: dict[str, list[int]] = {}
+    for k, d in enumerate(found):
+        places.setdefault(d.site, []).append(k)
+    slips = [slip_months(case, d.latest) for d in found]
+    slipped = {
+        site: [Sampled(b, np.array([after_slip(found[k], slips[k], b, granted) for k in mine]))
+               for b in of_site.get(site, ())]
+        for site, mine in places.items()
+    }  # fmt: skip
+    latest = max((s.latest for moved in slipped.values() for s in moved), default=0)
+    planned = [Sampled(b, np.array([b.online])) for b in builds]
+    load = Load(case.inputs, tables, planned, 1, latest)
+    prices = _delay_prices(case, tables["placement"])
+    kept = {site: _sums(lost.whole(), load.horizon, prices[site])
+            for site, lost in load.site_lost.items()}  # fmt: skip
+    everywhere = sum(kept.values(), np.zeros((1, 2)))
+    losses: dict[int, dict[str, Any]] = {}
+    for site, mine in places.items():
+        lost, sums = load.lost.repeat(len(mine), axis=0), everywhere.repeat(len(mine), axis=0)
+        if site in kept:
+            own = load.lost_at(site, slipped[site], len(mine))
+            lost = lost - load.site_lost[site].whole() + own
+            sums = sums - kept[site] + _sums(own, load.horizon, prices[site])
+        first, full = load.first_power(lost), load.full_power(lost)
+        for at, k in enumerate(mine):
+            losses[k] = {
+                "slip_months": slips[k],
+                "first_power_late_months": _later(first[at], load.planned_first, load.months),
+                "full_power_late_months": _later(full[at], load.planned_full, load.months),
+                "lost_mw_months": float(sums[at, 0]), "lost_usd": float(sums[at, 1])}  # fmt: skip
+    return [losses[k] for k in range(len(found))]
+
+
+def _sums(lost: np.ndarray, horizon: int, price: np.ndarray) -> np.ndarray:
+    """MW-months and US$ lost within the horizon, shape (draws, 2)."""
+    inside = lost[:, :horizon].astype(float)
+    return np.column_stack([inside.sum(axis=1), inside @ price])
 
 
 def _later(month: int, planned: int, end: int) -> float:
@@ -337,14 +358,15 @@ def _later(month: int, planned: int, end: int) -> float:
     return math.nan if planned >= end else float(month - planned)
 
 
-def _delay_price(case: Case, placement: pd.DataFrame, site: str) -> np.ndarray:
-    """Mean price of a waiting MW-month of what is placed at a site, by month [US$], undiscounted."""
-    mine = placement[placement["site"] == site]
-    price = mine["workload"].map({w: 1e3 * v.delay_price for w, v in case.workloads.items()})
-    weighted = (mine["it_mw"] * price).groupby(mine["period"]).sum()
-    placed = mine.groupby("period")["it_mw"].sum()
-    return np.repeat(
-        [float(weighted[p.name] / placed[p.name]) if placed.get(p.name, 0.0) > 0 else 0.0
-         for p in case.periods],
-        [p.months for p in case.periods],
-    )  # fmt: skip
+def _delay_prices(case: Case, placement: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Mean price of a waiting MW-month of what is placed at each site, by month [US$]."""
+    price = placement["workload"].map({w: 1e3 * v.delay_price for w, v in case.workloads.items()})
+    sums = placement.assign(usd=placement["it_mw"] * price).groupby(["site", "period"])[
+        ["it_mw", "usd"]].sum()  # fmt: skip
+    mean = {(str(site), str(period)): usd / mw if mw > 0 else 0.0
+            for (site, period), mw, usd in zip(sums.index, sums["it_mw"], sums["usd"], strict=True)}  # fmt: skip
+    months = [p.months for p in case.periods]
+    return {
+        site: np.repeat([mean.get((site, p.name), 0.0) for p in case.periods], months)
+        for site in dict.fromkeys(str(name) for name in placement["site"])
+    }

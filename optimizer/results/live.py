@@ -7,8 +7,9 @@ at the plan's own inputs is a check of the objective.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -25,12 +26,15 @@ from optimizer.results.formulas import (
     interest,
     recovery,
 )
+from optimizer.results.network import Row, by_key
 
 SHEET = "assumptions"
 FIRST_ROW = 6
 """Row of the first assumption, 1-based: title, words and heads stand above."""
 VALUE_COLUMN = "D"
 RATE = ("general", "", "real_discount_rate")
+MOST_LINES = 50_000
+"""With more lines than a spreadsheet recomputes at once, the lines of one price are summed."""
 
 
 @dataclass(frozen=True)
@@ -98,17 +102,26 @@ class LiveMoney:
         self.inputs, self.input, self.tables = inputs, inputs.tables, tables
         self.dispatch = dispatch
         self.assumptions: dict[tuple[str, str, str], Assumption] = {}
+        self._references: dict[tuple[str, str, str], Formula] = {}
         rate = float(inputs.setting("real_discount_rate"))
         self.rate = self.assume(*RATE, rate, "1/year", "Real discount rate")
         start = pd.Timestamp(inputs.setting("plan_start"))
         periods = make_periods(self.input["periods"], start, rate)
         self.periods: dict[str, Period] = {p.name: p for p in periods}
         self.horizon = sum(p.months for p in periods)
-        self.sites = self.input["sites"].set_index("site")
-        self.technologies = self.input["technologies"].set_index("technology")
-        self.offers = self.input["interconnections"].set_index(["site", "offer"])
-        self.lines = [line for line in self._all() if line.quantity]
-        self.lines += self._rest({line.category for line in self.lines})
+        self.lead_times = str(inputs.setting("lead_times"))
+        self.money_year = int(inputs.setting("money_year"))
+        self.sites = by_key(self.input["sites"], "site")
+        self.technologies = by_key(self.input["technologies"], "technology")
+        self.local = by_key(self.input["site_technologies"], "technology", "site")
+        self.halls = by_key(self.input["campus_blocks"], "block", "site")
+        self.offers = by_key(self.input["interconnections"], "site", "offer")
+        self.tariffs = by_key(self.input["tariffs"], "tariff")
+        self.workloads = by_key(self.input["workloads"], "workload")
+        lines = [line for line in self._all() if line.quantity]
+        lines += self._rest({line.category for line in lines})
+        self.summed = len(lines) > MOST_LINES
+        self.lines = _summed(lines) if self.summed else lines
 
     @property
     def total(self) -> float:
@@ -123,10 +136,11 @@ class LiveMoney:
         """A reference to an assumption, which is listed when it is first used."""
         key = (table, row, name)
         if key not in self.assumptions:
-            self.assumptions[key] = Assumption(table, row, name, formula(value), unit, meaning)
-        line = FIRST_ROW + list(self.assumptions).index(key)
-        held = self.assumptions[key].value.value
-        return Formula(f"{SHEET}!${VALUE_COLUMN}${line}", held)
+            made = Assumption(table, row, name, formula(value), unit, meaning)
+            line = FIRST_ROW + len(self.assumptions)
+            self.assumptions[key] = made
+            self._references[key] = Formula(f"{SHEET}!${VALUE_COLUMN}${line}", made.value.value)
+        return self._references[key]
 
     def _of(self, table: str, row: str, source: Any, name: str, meaning: str) -> Formula:
         """An assumption read from an input row; its unit is the end of its name."""
@@ -151,39 +165,44 @@ class LiveMoney:
                 yield Line(str(category), "", "as planned, not in formulas", "", float(usd), "USD",
                            formula(1), formula(1), 1, formula(1))  # fmt: skip
 
+    @cache  # noqa: B019 - the money of one plan
+    def _paid(self, first: int, until: int) -> Formula:
+        """Sum of the discount factors of some months."""
+        return discount_sum(self.rate, first, until)
+
     def _months(self, period: Period) -> tuple[float, Formula]:
         """How often and with what weight a monthly payment of a period counts."""
-        first = period.month
-        return period.months, discount_sum(self.rate, first, first + period.months)
+        return period.months, self._paid(period.month, period.month + period.months)
 
     def _annuity(self, rate: Formula, period: Period, life_years: float) -> tuple[Formula, float, Formula]:  # fmt: skip
         """Monthly payment for one dollar, months it is paid, and their weight."""
         until = min(self.horizon, period.month + life_months(life_years))
-        paid = discount_sum(self.rate, period.month, until)
+        paid = self._paid(period.month, until)
         return recovery(rate, life_years) / 12, until - period.month, paid
 
     def _sites(self) -> Iterator[Line]:
         opened = self.tables["sites"]
         for r in opened[opened["opened"].astype(bool)].itertuples():
             site, period = str(r.site), self.periods[str(r.open_period)]
-            price = self._of("sites", site, self.sites.loc[site], "opening_cost_usd",
+            price = self._of("sites", site, self.sites[site,], "opening_cost_usd",
                              "Opening of the site")  # fmt: skip
             yield Line("opening", site, "opening", period.name, 1, "site", price, formula(1), 1,
                        discount(self.rate, period.month))  # fmt: skip
-        permits = self.input["permits"].set_index(["jurisdiction", "permit_kind", "variant"])
+        permits = by_key(self.input["permits"], "jurisdiction", "permit_kind", "variant")
         for r in self.tables["permits"].itertuples():
-            key = (str(self.sites.at[r.site, "jurisdiction"]), str(r.permit_kind), str(r.variant))
-            price = self._of("permits", " / ".join(key), permits.loc[key], "cost_usd", "Permit")
+            key = (
+                str(self.sites[str(r.site),]["jurisdiction"]),
+                str(r.permit_kind),
+                str(r.variant),
+            )
+            price = self._of("permits", " / ".join(key), permits[key], "cost_usd", "Permit")
             yield Line("permits", str(r.site), f"{key[1]}/{key[2]}", "", 1, "permit", price,
                        formula(1), 1, discount(self.rate, 0))  # fmt: skip
 
-    def _block(self, site: str, block: str) -> tuple[str, pd.Series]:
-        table = self.input["campus_blocks"]
-        rows = table[table["block"] == block]
+    def _block(self, site: str, block: str) -> tuple[str, Row]:
         for name in (site, "*"):
-            own = rows[rows["site"] == name]
-            if len(own):
-                return f"{name} / {block}", own.iloc[0]
+            if (block, name) in self.halls:
+                return f"{name} / {block}", self.halls[block, name]
         raise KeyError(f"no campus block {block} at {site}")
 
     def _campus(self) -> Iterator[Line]:
@@ -209,29 +228,22 @@ class LiveMoney:
     def _generation(self) -> Iterator[Line]:
         for r in self.tables["capacity"].itertuples():
             site, name = str(r.site), str(r.technology)
-            period, tech = self.periods[str(r.period)], self.technologies.loc[str(r.technology)]
+            period, tech = self.periods[str(r.period)], self.technologies[name,]
             if r.added_mw > 0 or r.added_mwh > 0:
                 yield from self._plant(site, name, tech, r, period)
             price = self._of("technologies", name, tech, "fom_usd_per_kw_year", "Fixed upkeep")
             yield Line("generation_fom", site, name, period.name, 1000 * float(r.standing_mw), "kW",
                        price, formula(1) / 12, *self._months(period))  # fmt: skip
 
-    def _plant(
-        self, site: str, name: str, tech: pd.Series, r: Any, period: Period
-    ) -> Iterator[Line]:
+    def _plant(self, site: str, name: str, tech: Row, r: Any, period: Period) -> Iterator[Line]:
         """Capital of a build, for its power and its energy, and what an order at risk may lose."""
         level = self._of("technologies", name, tech, "market_multiplier", "Market on the catalog")
-        years = self.input["technology_costs"]
-        years = years[years["technology"] == name].sort_values("year")
-        if len(years):
-            index = float(np.interp(period.year, years["year"], years["capex_index"]))
+        index = self._index(name, period.year)
+        if index is not None:
             level = level * self.assume("technology_costs", f"{name} / {period.year}",
                                         "capex_index", index, "1", "Cost of the year")  # fmt: skip
         per_kw = self._of("technologies", name, tech, "capex_usd_per_kw", "Capital, power") * level
-        table = self.input["site_technologies"]
-        rows = table[table["technology"] == name]
-        own = rows[rows["site"] == site]
-        local = (own if len(own) else rows[rows["site"] == "*"]).iloc[0]
+        local = self.local[(name, site) if (name, site) in self.local else (name, "*")]
         if float(local["capex_adder_usd_per_kw"]):
             key = f"{local['site']} / {name}"
             per_kw = per_kw + self._of("site_technologies", key, local, "capex_adder_usd_per_kw",
@@ -245,7 +257,7 @@ class LiveMoney:
         rate = self.assume("technologies", name, "real_cost_of_capital",
                            self.rate if np.isnan(own_rate) else own_rate, "1/year",
                            "Real cost of capital; as planned without one: the discount rate")  # fmt: skip
-        steps, procured = self._lead(site, name, tech, local)
+        steps, procured = self._lead(tech, local)
         monthly, times, weight = self._annuity(rate, period, float(tech["life_years"]))
         factor = interest(rate, share, steps) * monthly
         if float(tech["resale_loss"]):
@@ -261,26 +273,33 @@ class LiveMoney:
                            lost * (1 - kept) * stake, 1,
                            discount(self.rate, period.month - steps))  # fmt: skip
 
-    def _lead(self, site: str, name: str, tech: pd.Series, local: pd.Series) -> tuple[int, int]:
+    @cache  # noqa: B019
+    def _index(self, technology: str, year: int) -> float | None:
+        """Cost of a year's builds as a share of the catalog's; None where none is stated."""
+        years = self.input["technology_costs"]
+        years = years[years["technology"] == technology].sort_values("year")
+        return float(np.interp(year, years["year"], years["capex_index"])) if len(years) else None
+
+    def _lead(self, tech: Row, local: Row) -> tuple[int, int]:
         """Months from order to online, and of procurement."""
         procured = self._chosen(tech, "procurement")
         built = self._chosen(tech, "construction") + int(local["months_added"])
         return procured + built + self._chosen(tech, "commissioning"), procured
 
-    def _chosen(self, row: pd.Series, step: str) -> int:
+    def _chosen(self, row: Row, step: str) -> int:
         """Months of a step by the setting ``lead_times``."""
-        which = str(self.inputs.setting("lead_times"))
+        which = self.lead_times
         stated = row[f"{step}_months" if which == "likely" else f"{step}_months_{which}"]
         return int(row[f"{step}_months"] if np.isnan(stated) else stated)
 
     def _grid(self) -> Iterator[Line]:
+        order = {name: k for k, name in enumerate(self.periods)}
         for (site, offer), rows in self.tables["interconnection"].groupby(
             ["site", "offer"], sort=False
         ):
-            row, key = self.offers.loc[(site, offer)], f"{site} / {offer}"
-            order = {name: k for k, name in enumerate(self.periods)}
+            row, key = self.offers[site, offer], f"{site} / {offer}"
             last, connected = 0.0, False
-            for r in rows.sort_values("period", key=lambda c: c.map(order)).itertuples():
+            for r in sorted(rows.itertuples(), key=lambda r: order[str(r.period)]):
                 period = self.periods[str(r.period)]
                 mw = float(r.firm_mw + r.flexible_mw)
                 monthly, times, weight = self._annuity(self.rate, period, float(row["life_years"]))
@@ -303,15 +322,15 @@ class LiveMoney:
             used[key] = used.get(key, 0.0) + float(r.standing_it_mw * source["land_km2_per_mw"])
         for r in self.tables["capacity"].itertuples():
             key = (str(r.site), str(r.period))
-            each = float(self.technologies.at[r.technology, "land_km2_per_mw"])
+            each = float(self.technologies[r.technology,]["land_km2_per_mw"])
             used[key] = used.get(key, 0.0) + float(r.standing_mw) * each
         for (site, name), km2 in used.items():
-            price = self._of("sites", site, self.sites.loc[site], "land_price_usd_per_km2", "Land")
+            price = self._of("sites", site, self.sites[site,], "land_price_usd_per_km2", "Land")
             yield Line("land", site, "land", name, km2, "km2", price, self.rate / 12,
                        *self._months(self.periods[name]))  # fmt: skip
 
     def _delay_price(self, workload: str) -> Formula:
-        row = self.input["workloads"].set_index("workload").loc[workload]
+        row = self.workloads[workload,]
         if not np.isnan(float(row["delay_price_usd_per_mw_month"])):
             return self._of("workloads", workload, row, "delay_price_usd_per_mw_month",
                             "Price of a MW-month that waits")  # fmt: skip
@@ -327,11 +346,11 @@ class LiveMoney:
             yield Line("delay", "", str(r.workload), str(r.period), float(r.backlog_mw), "MW IT",
                        self._delay_price(str(r.workload)), formula(1),
                        *self._months(self.periods[str(r.period)]))  # fmt: skip
-        given = self.input["placement"].set_index(["workload", "region", "site"])
+        given = by_key(self.input["placement"], "workload", "region", "site")
         for r in self.tables["placement"].itertuples():
             key = (str(r.workload), str(r.region), str(r.site))
-            if key in given.index:
-                price = self._of("placement", " / ".join(key), given.loc[key],
+            if key in given:
+                price = self._of("placement", " / ".join(key), given[key],
                                  "cost_usd_per_mw_month", "Serving from there")  # fmt: skip
                 yield Line("placement", key[2], key[0], str(r.period), float(r.it_mw), "MW IT",
                            price, formula(1), *self._months(self.periods[str(r.period)]))  # fmt: skip
@@ -340,13 +359,13 @@ class LiveMoney:
 
     def _passes(self, period: Period) -> tuple[float, Formula]:
         """How often and with what weight the money of a pass counts."""
-        paid = discount_sum(self.rate, period.month, period.month + period.months)
+        paid = self._paid(period.month, period.month + period.months)
         return period.passes, paid / min(period.months, 12)
 
     def _grown(self, table: str, row: str, source: Any, period: Period) -> Formula:
         """Growth of a price from the money year to the period's year."""
         yearly = self._of(table, row, source, "price_growth_per_year", "Growth above inflation")
-        return (1 + yearly) ** (period.year - int(self.inputs.setting("money_year")))
+        return (1 + yearly) ** (period.year - self.money_year)
 
     def _operation(self) -> Iterator[Line]:
         for key, rows in self.dispatch.groupby(["site", "period"], sort=False):
@@ -378,10 +397,10 @@ class LiveMoney:
     ) -> Iterator[Line]:
         """Energy bought and sold, its part at a constant price and its part by the hour."""
         bought, sold = series["import_mw"], series["export_mw"]
-        name = str(self.sites.at[site, "tariff"])
+        name = str(self.sites[site,]["tariff"])
         if not name or not (bought.any() or sold.any()):
             return
-        row = self.input["tariffs"].set_index("tariff").loc[name]
+        row = self.tariffs[name,]
         constant = self._of(
             "tariffs", name, row, "energy_price_usd_per_mwh", "Power, constant part"
         )
@@ -414,7 +433,7 @@ class LiveMoney:
         hours: np.ndarray,
     ) -> Iterator[Line]:  # fmt: skip
         """Fuel, variable upkeep and carbon of a technology in one pass."""
-        tech, mwh = self.technologies.loc[name], float(values.sum())
+        tech, mwh = self.technologies[name,], float(values.sum())
         times = self._passes(period)
         price = self._of("technologies", name, tech, "vom_usd_per_mwh", "Variable upkeep")
         yield Line("vom", site, name, period.name, mwh, "MWh", price, formula(1), *times)
@@ -423,10 +442,7 @@ class LiveMoney:
         co2, fuel = float(tech["co2_t_per_mwh"]), str(tech["fuel"] or "")
         heat = float(tech["heat_rate_mmbtu_per_mwh"])
         if fuel:
-            fuels = self.input["fuels"]
-            fuels = fuels[fuels["fuel"] == fuel]
-            own = fuels[fuels["hub"] == self.sites.at[site, "gas_hub"]]
-            row = (own if len(own) else fuels[fuels["hub"] == "*"]).iloc[0]
+            row = self._fuel(fuel, str(self.sites[site,]["gas_hub"]))
             key = f"{fuel} / {row['hub']}"
             constant = self._of("fuels", key, row, "price_usd_per_mmbtu", "Fuel, constant part")
             growth = self._grown("fuels", key, row, period)
@@ -443,21 +459,53 @@ class LiveMoney:
         tons = mwh * (0.0 if np.isnan(co2) else co2)
         yield from self._carbon(site, name, period, tons, onsite=True)
 
+    @cache  # noqa: B019
+    def _fuel(self, fuel: str, hub: str) -> Row:
+        """Prices of a fuel at a hub, else at all."""
+        rows = by_key(self.input["fuels"], "fuel", "hub")
+        return rows[(fuel, hub) if (fuel, hub) in rows else (fuel, "*")]
+
+    @cache  # noqa: B019
+    def _carbon_price(self, year: int) -> Mapping[Any, Any] | None:
+        """The policy that sets the price of CO2 in a year."""
+        table = self.input["policies"]
+        table = table[table["kind"] == "co2_price"]
+        own = table[table["year"] == year]
+        rows = own if len(own) else table[table["year"].isna()]
+        return None if rows.empty else rows.iloc[0].to_dict()
+
     def _carbon(
         self, site: str, item: str, period: Period, tons: float, *, onsite: bool
     ) -> Iterator[Line]:
-        table = self.input["policies"]
-        table = table[table["kind"] == "co2_price"]
-        own = table[table["year"] == period.year]
-        rows = own if len(own) else table[table["year"].isna()]
-        if rows.empty or (rows.iloc[0]["scope"] == "onsite" and not onsite):
+        row = self._carbon_price(period.year)
+        if row is None or (row["scope"] == "onsite" and not onsite):
             return
-        row = rows.iloc[0]
         year = "every year" if np.isnan(row["year"]) else str(int(row["year"]))
         price = self.assume("policies", f"{row['policy']} / {year}", "value", float(row["value"]),
                             "USD/t", "Price of CO2")  # fmt: skip
         yield Line("carbon", site, item, period.name, tons, "t", price, formula(1),
                    *self._passes(period))  # fmt: skip
+
+
+def _summed(lines: list[Line]) -> list[Line]:
+    """One line for all that a site pays of a category at one price.
+
+    The price stays a formula; growth, annuity and discounting are in the quantity as planned.
+    """
+    groups: dict[tuple[str, str, str, str], list[Line]] = {}
+    for line in lines:
+        key = (line.category, line.site, line.unit, line.price.text)
+        groups.setdefault(key, []).append(line)
+    found = []
+    for (category, site, unit, _), mine in groups.items():
+        items = list(dict.fromkeys(line.item for line in mine))
+        paid = sum(x.quantity * x.factor.value * x.weight.value for x in mine)
+        times = sum(x.quantity * x.factor.value * x.times for x in mine)
+        if paid:
+            found.append(Line(category, site, items[0] if len(items) == 1 else "several", "", paid,
+                              f"{unit}, discounted", mine[0].price, formula(1), times / paid,
+                              formula(1)))  # fmt: skip
+    return found
 
 
 def _unit(name: str) -> str:

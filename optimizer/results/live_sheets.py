@@ -94,6 +94,8 @@ def _cashflow(
                lambda x: x.site or "no site"),
         _Group("Period", "D", list(money.periods), lambda x: x.period or first_period),
     ]  # fmt: skip
+    if money.summed:
+        groups = groups[:2]
     head_row = 8 + sum(len(g.names) + 2 for g in groups)
     span = (head_row + 2, head_row + 1 + max(1, len(lines)))
     _totals(sheet, money, total_cost, span, formats)
@@ -105,7 +107,7 @@ def _cashflow(
         if head in NOTES:
             sheet.write_comment(head_row, place, NOTES[head], {"x_scale": 1.6, "y_scale": 0.6})
     for row, line in enumerate(lines, start=head_row + 1):
-        _line(sheet, row, line, first_period, formats)
+        _line(sheet, row, line, "all" if money.summed else first_period, formats)
     for place, width in enumerate((22, 18, 24, 14, 18, 16, 18, 12, 9, 12, 20, 20)):
         sheet.set_column(place, place, width)
     sheet.freeze_panes(7, 0)
@@ -118,9 +120,13 @@ def _totals(
     formats: dict[str, Format],
 ) -> None:  # fmt: skip
     sheet.write_string(0, 0, "What this plan costs, in formulas", formats["title"])
-    sheet.write_string(1, 0, "Payments within the horizon: annuities of what is built, upkeep, "
-                       "operation, delay. The sheet payments has the outlays by month.",
-                       formats["words"])  # fmt: skip
+    said = ("Payments within the horizon: annuities of what is built, upkeep, operation, delay. "
+            "The sheet payments has the outlays by month.")  # fmt: skip
+    if money.summed:
+        said += (" There are so many payments that those of one site, category and price are "
+                 "summed: prices may be changed, but growth, rates and dates stay as planned; "
+                 "tables/costs.csv has each.")  # fmt: skip
+    sheet.write_string(1, 0, said, formats["words"])
     total = money.total
     for row, name, text, value in (
         (3, "NPV of cost, USD", f"=SUM({DISCOUNTED}{span[0]}:{DISCOUNTED}{span[1]})", total),
@@ -140,8 +146,10 @@ def _sums(
     for place, head in ((0, group.head), (3, "discounted USD"), (4, "as planned"), (6, "change"),
                         (10, "undiscounted USD")):  # fmt: skip
         sheet.write_string(at, place, head, formats["head"])
-    for row, name in enumerate(group.names, start=at + 1):
-        mine = [x for x in lines if group.of(x) == name]
+    of_name: dict[str, list[Line]] = {name: [] for name in group.names}
+    for line in lines:
+        of_name[group.of(line)].append(line)
+    for row, (name, mine) in enumerate(of_name.items(), start=at + 1):
         usd = sum(x.usd for x in mine)
         paid = sum(x.quantity * x.price.value * x.factor.value * x.times for x in mine)
         keys = f"(${group.column}${span[0]}:${group.column}${span[1]}=$A{row + 1})"
@@ -154,11 +162,9 @@ def _sums(
     return at + len(group.names) + 2
 
 
-def _line(
-    sheet: Worksheet, row: int, line: Line, first_period: str, formats: dict[str, Format]
-) -> None:
+def _line(sheet: Worksheet, row: int, line: Line, period: str, formats: dict[str, Format]) -> None:
     texts = ((0, line.category), (1, line.site or "no site"), (2, line.item),
-             (3, line.period or first_period), (5, line.unit))  # fmt: skip
+             (3, line.period or period), (5, line.unit))  # fmt: skip
     for place, text in texts:
         sheet.write_string(row, place, text)
     sheet.write_number(row, 4, line.quantity, formats["number"])

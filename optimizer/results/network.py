@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,8 @@ TABLE_OF = {
     "interconnection": "interconnections",
 }
 BUILD = ["site", "kind", "item", "variant", "period"]
+Row = Mapping[Any, Any]
+"""A row of a table by its columns."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +75,20 @@ def network(inputs: Inputs, tables: dict[str, pd.DataFrame]) -> list[Build]:
     """Every build of the plan's schedule with its steps."""
     schedule = tables["schedule"]
     schedule = schedule.assign(**{name: schedule[name].fillna("").astype(str) for name in BUILD})
-    schedule = schedule[schedule["kind"] != "opening"]
+    steps: dict[tuple[str, ...], list[Row]] = {}
+    for row in schedule.to_dict("records"):
+        if row["kind"] != "opening":
+            steps.setdefault(tuple(row[name] for name in BUILD), []).append(row)
     reader = _Reader(inputs, tables)
-    return [reader.build(key, rows) for key, rows in schedule.groupby(BUILD, sort=False)]
+    return [reader.build(key, rows) for key, rows in steps.items()]
+
+
+def by_key(table: pd.DataFrame, *columns: str) -> dict[tuple[Any, ...], Row]:
+    """The first row of each key."""
+    found: dict[tuple[Any, ...], Row] = {}
+    for row in table.to_dict("records"):
+        found.setdefault(tuple(row[name] for name in columns), row)
+    return found
 
 
 class _Reader:
@@ -83,8 +97,13 @@ class _Reader:
     def __init__(self, inputs: Inputs, tables: dict[str, pd.DataFrame]) -> None:
         self.input = inputs.tables
         self.start = pd.Timestamp(inputs.setting("plan_start"))
-        self.sites = self.input["sites"].set_index("site")
-        self.technologies = self.input["technologies"].set_index("technology")
+        self.sites = by_key(self.input["sites"], "site")
+        self.technologies = by_key(self.input["technologies"], "technology")
+        self.halls = by_key(self.input["campus_blocks"], "block", "site")
+        self.offers = by_key(self.input["interconnections"], "offer", "site")
+        self.allowed = by_key(self.input["site_technologies"], "technology", "site")
+        self.use = by_key(self.input["component_use"], "user_kind", "user")
+        self.permits = by_key(self.input["permits"], "jurisdiction", "permit_kind", "variant")
         self.periods = [str(p) for p in self.input["periods"]["period"]]
         starts = [self._month(pd.Timestamp(d)) for d in self.input["periods"]["start"]]
         self.first_month = dict(zip(self.periods, starts, strict=True))
@@ -94,13 +113,13 @@ class _Reader:
     def _month(self, date: pd.Timestamp) -> int:
         return int(12 * (date.year - self.start.year) + date.month - self.start.month)
 
-    def build(self, key: Any, rows: pd.DataFrame) -> Build:
+    def build(self, key: tuple[str, ...], rows: list[Row]) -> Build:
         """One build from its rows of the schedule; ``key`` holds what ``BUILD`` names."""
-        site, kind, item, variant, period = (str(part) for part in key)
+        site, kind, item, variant, period = key
         at = {
             str(r["step"]): (self._month(pd.Timestamp(r["start"])),
                              self._month(pd.Timestamp(r["end"])))
-            for _, r in rows.iterrows()
+            for r in rows
         }  # fmt: skip
         online = self.first_month[period]
         source = self._source(site, kind, item)
@@ -123,20 +142,18 @@ class _Reader:
         return Build(site, kind, item, variant, period, online, steps, at_risk,
                      (site, permit_kind, variant), self._gives(site, kind, item, variant, period))  # fmt: skip
 
-    def _source(self, site: str, kind: str, item: str) -> pd.Series:
+    def _source(self, site: str, kind: str, item: str) -> Row:
         """The input row of what is built."""
         if kind == "technology":
-            return self.technologies.loc[item]
-        table = self.input[TABLE_OF[kind]]
-        rows = table[table["offer" if kind == "interconnection" else "block"] == item]
-        own = rows[rows["site"] == site]
-        return (own if len(own) else rows[rows["site"] == "*"]).iloc[0]
+            return self.technologies[item,]
+        rows = self.offers if kind == "interconnection" else self.halls
+        return rows[(item, site) if (item, site) in rows else (item, "*")]
 
     def _ranges(
-        self, site: str, kind: str, item: str, source: pd.Series
+        self, site: str, kind: str, item: str, source: Row
     ) -> dict[str, tuple[float, float, float, str, str]]:
         """Low, likely, high, basis and factor of the steps but the permit."""
-        place = self.sites.loc[site]
+        place = self.sites[site,]
         utility = str(place.get("utility") or place.get("market") or site)
         factors = {
             "procurement": f"market: {self._market(kind, item)}",
@@ -157,31 +174,23 @@ class _Reader:
 
     def _added(self, site: str, technology: str) -> float:
         """Months that the site adds to construction."""
-        table = self.input["site_technologies"]
-        rows = table[table["technology"] == technology]
-        own = rows[rows["site"] == site]
-        rows = own if len(own) else rows[rows["site"] == "*"]
-        return float(rows.iloc[0]["months_added"]) if len(rows) else 0.0
+        row = self.allowed.get((technology, site), self.allowed.get((technology, "*")))
+        return 0.0 if row is None else float(row["months_added"])
 
     def _market(self, kind: str, item: str) -> str:
         """The component that a build waits for, else the thing itself."""
-        use = self.input["component_use"]
-        use = use[use["user_kind"] == kind]
-        for user in (item, "*"):
-            rows = use[use["user"] == user]
-            if len(rows):
-                return str(rows.iloc[0]["component"])
+        row = self.use.get((kind, item), self.use.get((kind, "*")))
+        if row is not None:
+            return str(row["component"])
         return item if kind == "technology" else kind.replace("_", " ")
 
     def _permit(self, site: str, kind: str, variant: str) -> tuple[float, float, float, str, str]:
-        place = str(self.sites.loc[site, "jurisdiction"])
+        place = str(self.sites[site,]["jurisdiction"])
         factor = f"agency: {place} {kind}"
-        table = self.input["permits"]
-        rows = table[(table["jurisdiction"] == place) & (table["permit_kind"] == kind)
-                     & (table["variant"] == variant)]  # fmt: skip
-        if not kind or rows.empty:
+        row = self.permits.get((place, kind, variant))
+        if not kind or row is None:
             return (0.0, 0.0, 0.0, "fixed", factor)
-        return (*_range("permits", rows.iloc[0], "months"), factor)
+        return (*_range("permits", row, "months"), factor)
 
     def _gives(
         self, site: str, kind: str, item: str, variant: str, period: str
@@ -197,16 +206,14 @@ class _Reader:
         mw = self.sizes.get((site, kind, item, variant, period), 0.0)
         if kind == "campus_block":
             return {"halls": [(month, mw * float(self._source(site, kind, item)["it_mw"]))]}
-        row = self.technologies.loc[item]
+        row = self.technologies[item,]
         if row["class"] in ("storage", "variable"):
             return {"second": [(month, mw)]}
         share = (1 - float(row["forced_outage_rate"])) * (1 - float(row["planned_outage_rate"]))
         return {"firm": [(month, mw * share)]}
 
 
-def _range(
-    table: str, row: pd.Series, name: str, extra: float = 0.0
-) -> tuple[float, float, float, str]:
+def _range(table: str, row: Row, name: str, extra: float = 0.0) -> tuple[float, float, float, str]:
     """Low, likely and high months, and the basis of the range.
 
     A blank low or high is what its column declares: a multiple of the likely months, which is an
@@ -247,11 +254,15 @@ def _grid_levels(
     """MW that each offer gains by period, firm and flexible."""
     found: dict[tuple[str, str], dict[str, float]] = {}
     order = {p: k for k, p in enumerate(periods)}
-    for (site, offer), rows in table.groupby(["site", "offer"], sort=False):
-        sums = (rows["firm_mw"] + rows["flexible_mw"]).groupby(rows["period"]).sum()
+    power = (table["firm_mw"] + table["flexible_mw"]).groupby(
+        [table["site"], table["offer"], table["period"]], sort=False).sum()  # fmt: skip
+    levels: dict[tuple[str, str], dict[str, float]] = {}
+    for (site, offer, period), mw in power.items():
+        levels.setdefault((str(site), str(offer)), {})[str(period)] = float(mw)
+    for key, sums in levels.items():
         last, gained = 0.0, {}
-        for period in sorted((str(p) for p in sums.index), key=order.__getitem__):
-            gained[period] = float(sums[period]) - last
-            last = float(sums[period])
-        found[str(site), str(offer)] = gained
+        for name in sorted(sums, key=order.__getitem__):
+            gained[name] = sums[name] - last
+            last = sums[name]
+        found[key] = gained
     return found

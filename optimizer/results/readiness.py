@@ -71,15 +71,18 @@ class Need:
         return same and row["variant"] in ("", self.variant)
 
 
-def readiness_tables(inputs: Inputs, tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+def readiness_tables(
+    inputs: Inputs, tables: Mapping[str, pd.DataFrame], case: Case | None = None
+) -> dict[str, pd.DataFrame]:
     """The three tables of a plan.
 
     Parameters
     ----------
     inputs : what was planned with
     tables : the plan's tables, as written or as read back
+    case : the inputs as prepared, where they are; None prepares them
     """
-    case, known = prepare(inputs), dict(tables)
+    case, known = case or prepare(inputs), dict(tables)
     builds = network(inputs, known)
     paid = outlays(case, known, builds)
     found = decisions(case, known, builds, paid)
@@ -113,14 +116,17 @@ def _needs(
 ) -> Iterator[Need]:
     """Site by site: land, permits, grid, orders, supply, and who takes the compute."""
     opened = tables["sites"]
+    names = ("interconnection", "campus", "capacity", "placement")
+    rows_of = {n: dict(list(tables[n].groupby("site", sort=False))) for n in names}
     for site in (str(r.site) for r in opened[opened["opened"].astype(bool)].itertuples()):
         mine = [d for d in found if d.site == site]
         here = [b for b in builds if b.site == site]
+        own = {n: rows_of[n].get(site, tables[n].iloc[:0]) for n in names}
         yield from _land(site, mine, here)
         yield from _permits(site, mine)
-        yield from _grid(site, tables["interconnection"], mine)
-        yield from _orders(site, tables, mine, here)
-        yield from _supply(case, site, tables, here)
+        yield from _grid(site, own["interconnection"], mine)
+        yield from _orders(site, own, mine, here)
+        yield from _supply(case, site, own)
 
 
 def _land(site: str, mine: list[Decision], here: list[Build]) -> Iterator[Need]:
@@ -137,8 +143,7 @@ def _permits(site: str, mine: list[Decision]) -> Iterator[Need]:
 
 
 def _grid(site: str, table: pd.DataFrame, mine: list[Decision]) -> Iterator[Need]:
-    rows = table[table["site"] == site]
-    for offer, levels in rows.groupby("offer", sort=False):
+    for offer, levels in table.groupby("offer", sort=False):
         signed = [d for d in mine if d.kind == "interconnection" and d.item == offer
                   and DECIDES.get(d.name) == "interconnection"]  # fmt: skip
         yield Need(
@@ -158,7 +163,7 @@ def _orders(
         ("capacity", "technology", "technology", "added_mw", "MW"),
     ):
         table = tables[name]
-        sums = table[table["site"] == site].groupby(item, sort=False)[added].sum()
+        sums = table.groupby(item, sort=False)[added].sum()
         for what, amount in sums.items():
             steps = [d for d in mine if d.kind == kind and d.item == what]
             online = [b.online for b in here if b.kind == kind and b.item == what]
@@ -168,14 +173,12 @@ def _orders(
                            max(online, default=NEVER))  # fmt: skip
 
 
-def _supply(
-    case: Case, site: str, tables: dict[str, pd.DataFrame], here: list[Build]
-) -> Iterator[Need]:
+def _supply(case: Case, site: str, tables: dict[str, pd.DataFrame]) -> Iterator[Need]:
     """Fuel at full load of all units, power at the tariff, and who takes the compute."""
     start = {p.name: p.month for p in case.periods}
     assets = {a.technology: a for a in case.sites[site].assets if a.fuel}
     standing = tables["capacity"]
-    standing = standing[(standing["site"] == site) & standing["technology"].isin(list(assets))]
+    standing = standing[standing["technology"].isin(list(assets))]
     burnt = standing.assign(
         fuel=[assets[str(t)].fuel for t in standing["technology"]],
         take=[assets[str(t)].heat_rate * mw for t, mw in
@@ -187,14 +190,13 @@ def _supply(
         if take > SMALL:
             yield Need(site, "contract", str(fuel), "", "MMBtu/h", take, first, NEVER)
     rows = tables["interconnection"]
-    rows = rows[rows["site"] == site]
     row = case.inputs.tables["sites"].loc[case.sites[site].name_row]
     if len(rows) and row["tariff"]:
         power = (rows["firm_mw"] + rows["flexible_mw"]).groupby(rows["period"]).sum()
         yield Need(site, "contract", str(row["tariff"]), "", "MW", float(power.max()),
                    min(start[str(p)] for p in power.index), NEVER)  # fmt: skip
     placed = tables["placement"]
-    for workload, rows in placed[placed["site"] == site].groupby("workload", sort=False):
+    for workload, rows in placed.groupby("workload", sort=False):
         load = rows.groupby("period")["it_mw"].sum()
         yield Need(site, "contract", str(workload), "", "MW IT", float(load.max()),
                    min(start[str(p)] for p in load.index), NEVER)  # fmt: skip

@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from optimizer.errors import InputError, MachineError, Problems, UsageError
+from optimizer.preparing.case import Case
 from optimizer.reading.inputs import Inputs, read_inputs
 from optimizer.reading.writing import write_inputs
 from optimizer.results import manifest as manifests
@@ -65,8 +66,9 @@ def write_result(
     options: Mapping[str, object],
     overrides: list[str],
     overwrite: bool = False,
+    case: Case | None = None,
 ) -> None:
-    """Write everything beside the target, then rename it into place.
+    """Write everything beside the target, then rename it into place; ``case`` saves preparing it.
 
     Raises
     ------
@@ -79,7 +81,7 @@ def write_result(
     check_target(folder, overwrite=overwrite)
     beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        bug = _fill(beside, plan, summary, options, overrides)
+        bug = _fill(beside, plan, summary, options, overrides, case)
         _into_place(beside, folder)
         if bug is not None:
             raise bug
@@ -104,7 +106,7 @@ def _into_place(beside: Path, folder: Path) -> None:
 
 def _fill(
     folder: Path, plan: Plan, summary: dict[str, Any], options: Mapping[str, object],
-    overrides: list[str],
+    overrides: list[str], case: Case | None,
 ) -> Exception | None:  # fmt: skip
     """All files; a bug in a page for people is returned, so that the plan is kept."""
     bug: Exception | None = None
@@ -114,7 +116,7 @@ def _fill(
     if "dates" not in tables:
         tables["dates"] = sample_dates(plan.inputs, tables).table
     try:
-        tables |= readiness_tables(plan.inputs, tables)
+        tables |= readiness_tables(plan.inputs, tables, case)
     except Exception as found:
         bug = found
     for name, table in tables.items():

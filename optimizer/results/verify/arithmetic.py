@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +14,9 @@ import pandas as pd
 from optimizer.reading.inputs import Inputs
 
 YEAR_HOURS = 8760
+
+Row = Mapping[Any, Any]
+"""A row of a table by its columns."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,7 @@ class Calendar:
         self.by_name = {s.name: s for s in self.spans}
         self.horizon = sum(s.months for s in self.spans)
 
+    @cache  # noqa: B019 - a calendar lives for one plan
     def month(self, date: pd.Timestamp) -> int:
         """Months from the plan's start."""
         return int(12 * (date.year - self.start.year) + date.month - self.start.month)
@@ -67,6 +75,7 @@ class Calendar:
         """Factor of a month, at its middle."""
         return float((1 + self.rate) ** (-(month + 0.5) / 12))
 
+    @cache  # noqa: B019
     def discount_sum(self, first: int, last: int) -> float:
         """Sum of factors of months first .. last - 1 within the horizon."""
         return sum(self.discount(m) for m in range(first, min(last, self.horizon)))
@@ -80,11 +89,13 @@ class Calendar:
         return int(self.start.year + (self.start.month - 1 + month) // 12)
 
 
+@cache
 def recovery(rate: float, years: float) -> float:
     """Capital recovery factor [1/year]."""
     return float(1 / years if rate == 0 else rate / (1 - (1 + rate) ** -years))
 
 
+@cache
 def interest(rate: float, order_share: float, months: int) -> float:
     """Value at the online date of one dollar paid by the spending profile."""
     if months == 0:
@@ -102,15 +113,31 @@ def payments(order_share: float, months: int, online: int) -> dict[int, float]:
     return paid
 
 
-def chosen(table: pd.DataFrame, site: str, **equal: str) -> pd.Series | None:
+def records(table: pd.DataFrame) -> list[Row]:
+    """All rows of a table."""
+    return list(table.to_dict("records"))
+
+
+def by_key(table: pd.DataFrame, *columns: str) -> dict[Any, Row]:
+    """The first row of each key: a value if there is one column, else a tuple."""
+    found: dict[Any, Row] = {}
+    for row in records(table):
+        key = row[columns[0]] if len(columns) == 1 else tuple(row[c] for c in columns)
+        found.setdefault(key, row)
+    return found
+
+
+def grouped(rows: list[Row], *columns: str) -> list[tuple[Any, list[Row]]]:
+    """Rows by key, as in :func:`by_key`, in the order of the keys."""
+    found: dict[Any, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row[columns[0]] if len(columns) == 1 else tuple(row[c] for c in columns)].append(row)
+    return sorted(found.items(), key=lambda entry: entry[0])
+
+
+def chosen(rows: Mapping[Any, Row], site: str, item: str) -> Row | None:
     """The row of a site, else of ``*``."""
-    for name in (site, "*"):
-        rows = table[table["site"] == name]
-        for column, value in equal.items():
-            rows = rows[rows[column] == value]
-        if len(rows):
-            return rows.iloc[0]
-    return None
+    return rows.get((site, item), rows.get(("*", item)))
 
 
 def blank(value: object) -> bool:

@@ -13,11 +13,15 @@ from optimizer.reading.inputs import Inputs
 from optimizer.results.verify.arithmetic import (
     YEAR_HOURS,
     Calendar,
+    Row,
     Span,
     blank,
+    by_key,
     chosen,
+    grouped,
     interest,
     payments,
+    records,
     recovery,
 )
 from optimizer.results.verify.findings import Findings
@@ -48,7 +52,9 @@ class Decisions:
     ) -> None:
         self.inputs, self.tables, self.calendar, self.out = inputs, tables, calendar, out
         self.input = inputs.tables
-        self.sites = self.input["sites"].set_index("site")
+        self.sites = by_key(self.input["sites"], "site")
+        self.permits = by_key(self.input["permits"], "jurisdiction", "permit_kind", "variant")
+        self.lead_times = str(inputs.setting("lead_times"))
         self.cost: dict[str, float] = defaultdict(float)
         self.cash: dict[int, float] = defaultdict(float)
         self.slots: dict[str, dict[int, float]] = defaultdict(lambda: defaultdict(float))
@@ -59,7 +65,7 @@ class Decisions:
         opened = tables["sites"]
         self.open_at = {
             r["site"]: calendar.by_name[r["open_period"]].first
-            for _, r in opened.iterrows()
+            for r in records(opened)
             if r["opened"]
         }
 
@@ -73,21 +79,21 @@ class Decisions:
         self._slots()
         self._schedule()
         for (site, period), km2 in self.land.items():
-            self.out.at_most("land", km2, self.sites.loc[site, "land_km2"], f"{site} {period}")
+            self.out.at_most("land", km2, self.sites[site]["land_km2"], f"{site} {period}")
             span = self.calendar.by_name[period]
-            price = float(self.sites.loc[site, "land_price_usd_per_km2"])
+            price = float(self.sites[site]["land_price_usd_per_km2"])
             rent = price * self.calendar.rate / 12
             self.cost["land"] += rent * km2 * self.calendar.discount_sum(span.first, span.end)
         for (site, period), mmbtu in self.fuel.items():
-            limit = float(self.sites.loc[site, "gas_limit_mmbtu_per_hour"])
+            limit = float(self.sites[site]["gas_limit_mmbtu_per_hour"])
             if not blank(limit):
                 self.out.at_most("gas limit", mmbtu, limit, f"{site} {period}")
         self._budget()
 
     # -- steps ------------------------------------------------------------------------------
 
-    def _months(self, row: pd.Series, name: str) -> int:
-        which = self.inputs.setting("lead_times")
+    def _months(self, row: Row, name: str) -> int:
+        which = self.lead_times
         column = name if which == "likely" else f"{name}_{which}"
         value = row[column]
         return int(row[name] if blank(value) else value)
@@ -96,16 +102,11 @@ class Decisions:
         if not kind:
             self.out.true("permit variant", variant == "", where)
             return 0
-        table = self.input["permits"]
-        place = self.sites.loc[site, "jurisdiction"]
-        rows = table[
-            (table["jurisdiction"] == place)
-            & (table["permit_kind"] == kind)
-            & (table["variant"] == variant)
-        ]
-        self.out.true("permit variant", len(rows) == 1, f"{where}: {kind}/{variant} at {place}")
+        place = self.sites[site]["jurisdiction"]
+        row = self.permits.get((place, kind, variant))
+        self.out.true("permit variant", row is not None, f"{where}: {kind}/{variant} at {place}")
         self.used_permits.add((site, kind, variant))
-        return self._months(rows.iloc[0], "months") if len(rows) else 0
+        return 0 if row is None else self._months(row, "months")
 
     def _possible(self, site: str, steps: Steps, span: Span, where: str, *, may_risk: bool) -> bool:
         """Dates fit, and the site is open when construction starts; returns at risk or not."""
@@ -134,22 +135,19 @@ class Decisions:
     @cache  # noqa: B019 - a check lives for one plan
     def _uses(self, kind: str, user: str) -> list[tuple[str, float, float]]:
         """(component, slots for each MW, for each unit) of a user; its own rows before ``*``."""
-        table = self.input["component_use"]
-        table = table[table["user_kind"] == kind]
+        rows = [r for r in records(self.input["component_use"]) if r["user_kind"] == kind]
         found = []
         for component in self.input["components"]["component"]:
-            rows = table[table["component"] == component]
-            own = rows[rows["user"] == user]
-            rows = own if len(own) else rows[rows["user"] == "*"]
-            found += [(component, r["per_mw"], r["per_unit"]) for _, r in rows.iterrows()]
+            mine = [r for r in rows if r["component"] == component]
+            own = [r for r in mine if r["user"] == user]
+            mine = own or [r for r in mine if r["user"] == "*"]
+            found += [(component, r["per_mw"], r["per_unit"]) for r in mine]
         return found
 
-    def _standing(
-        self, rows: pd.DataFrame, added: str, standing: str, life: int, where: str
-    ) -> None:
+    def _standing(self, rows: list[Row], added: str, standing: str, life: int, where: str) -> None:
         """Standing equals what was added and whose life covers the whole period."""
-        new = {r["period"]: float(r[added]) for _, r in rows.iterrows()}
-        stated = {r["period"]: float(r[standing]) for _, r in rows.iterrows()}
+        new = {r["period"]: float(r[added]) for r in rows}
+        stated = {r["period"]: float(r[standing]) for r in rows}
         for span in self.calendar.spans:
             stand = sum(
                 mw
@@ -163,39 +161,37 @@ class Decisions:
 
     def _sites(self) -> None:
         for site, month in self.open_at.items():
-            row = self.sites.loc[site]
+            row = self.sites[site]
             self.out.at_most("opening months", row["opening_months"], month, site)
             self.cost["opening"] += row["opening_cost_usd"] * self.calendar.discount(month)
             self.cash[month] += row["opening_cost_usd"]
 
     def _campus(self) -> None:
-        table = self.input["campus_blocks"]
+        offered = by_key(self.input["campus_blocks"], "site", "block")
         it: dict[tuple[str, str], float] = defaultdict(float)
-        for (site, block), rows in self.tables["campus"].groupby(["site", "block"]):
-            row = chosen(table, site, block=block)
+        for (site, block), rows in grouped(records(self.tables["campus"]), "site", "block"):
+            row = chosen(offered, site, block)
             assert row is not None
             life = round(12 * row["life_years"])
-            for variant, mine in rows.groupby("variant"):
+            for variant, mine in grouped(rows, "variant"):
                 where = f"{site} {block} {variant}"
                 permit = self._permit_months(site, row["permit_kind"], variant, where)
                 steps = Steps(permit, *(self._months(row, f"{s}_months") for s in (
                     "procurement", "construction", "commissioning")))  # fmt: skip
                 self._standing(mine, "added_blocks", "standing_blocks", life, where)
-                for _, r in mine.iterrows():
+                for r in mine:
                     self._block(site, row, r, steps, life, where)
-            for period, mine in rows.groupby("period"):
-                stand = float(mine["standing_blocks"].sum())
+            for period, mine in grouped(rows, "period"):
+                stand = float(sum(r["standing_blocks"] for r in mine))
                 most = row["max_blocks"]
                 if not blank(most):
                     self.out.at_most("max_blocks", stand, most, f"{site} {block} {period}")
                 it[site, period] += stand * row["it_mw"]
         for (site, period), mw in it.items():
-            self.out.at_most("max_it_mw", mw, self.sites.loc[site, "max_it_mw"], f"{site} {period}")
+            self.out.at_most("max_it_mw", mw, self.sites[site]["max_it_mw"], f"{site} {period}")
         self.it = it
 
-    def _block(
-        self, site: str, row: pd.Series, r: pd.Series, steps: Steps, life: int, where: str
-    ) -> None:
+    def _block(self, site: str, row: Row, r: Row, steps: Steps, life: int, where: str) -> None:
         span = self.calendar.by_name[r["period"]]
         count = float(r["added_blocks"])
         self.out.equal("whole blocks", count, round(count), f"{where} {span.name}")
@@ -230,17 +226,17 @@ class Decisions:
             self.dated[site, f"{kind}/{item}/{variant}", span.name, step, ""] = months
 
     def _capacity(self) -> None:
-        technologies = self.input["technologies"].set_index("technology", drop=False)
-        offered = self.input["site_technologies"]
+        technologies = by_key(self.input["technologies"], "technology")
+        offered = by_key(self.input["site_technologies"], "site", "technology")
         self.power: dict[tuple[str, str, str], tuple[float, float]] = {}
         emitted: dict[tuple[str, str, str, str], list[float]] = defaultdict(lambda: [0.0, 0.0])
-        for (site, name), rows in self.tables["capacity"].groupby(["site", "technology"]):
-            tech, local = technologies.loc[name], chosen(offered, site, technology=name)
+        for (site, name), rows in grouped(records(self.tables["capacity"]), "site", "technology"):
+            tech, local = technologies[name], chosen(offered, site, name)
             self.out.true("allowed here", local is not None, f"{name} at {site}")
             if local is None:
                 continue
             life = round(12 * tech["life_years"])
-            for variant, mine in rows.groupby("variant"):
+            for variant, mine in grouped(rows, "variant"):
                 where = f"{site} {name} {variant}"
                 permit = self._permit_months(site, tech["permit_kind"], variant, where)
                 steps = Steps(
@@ -251,15 +247,15 @@ class Decisions:
                 self._standing(mine, "added_mw", "standing_mw", life, where)
                 if tech["class"] == "storage":
                     self._standing(mine, "added_mwh", "standing_mwh", life, where + " MWh")
-                for _, r in mine.iterrows():
+                for r in mine:
                     self._asset(site, tech, local, r, steps, life, where)
                     key = (site, tech["permit_kind"], variant, r["period"])
                     emitted[key][0] += (
                         tech["nox_kg_per_mwh"] * YEAR_HOURS / SHORT_TON * r["standing_mw"]
                     )
                     emitted[key][1] += r["standing_mw"]
-            for period, mine in rows.groupby("period"):
-                mw, mwh = float(mine["standing_mw"].sum()), float(mine["standing_mwh"].sum())
+            for period, mine in grouped(rows, "period"):
+                mw, mwh = (float(sum(r[c] for r in mine)) for c in ("standing_mw", "standing_mwh"))
                 self.power[site, name, period] = (mw, mwh)
                 self.out.at_most("max_mw", mw, local["max_mw"], f"{site} {name} {period}")
                 most = 12 * local["max_mw"] if blank(local["max_mwh"]) else local["max_mwh"]
@@ -268,9 +264,8 @@ class Decisions:
         self._thresholds(emitted)
 
     def _asset(
-        self, site: str, tech: pd.Series, local: pd.Series, r: pd.Series, steps: Steps, life: int,
-        where: str,
-    ) -> None:  # fmt: skip
+        self, site: str, tech: Row, local: Row, r: Row, steps: Steps, life: int, where: str
+    ) -> None:
         span = self.calendar.by_name[r["period"]]
         where = f"{where} {span.name}"
         mw, mwh = float(r["added_mw"]), float(r["added_mwh"])
@@ -322,9 +317,16 @@ class Decisions:
         self._date("technology", site, tech["technology"], str(r["variant"]), span, steps, risk)
 
     def _counts(self, fuel: str, site: str) -> bool:
-        return bool(fuel_row(self.input["fuels"], fuel, self.sites.loc[site, "gas_hub"])[
-            "counts_against_gas_limit"])  # fmt: skip
+        return bool(self.fuel_row(fuel, self.sites[site]["gas_hub"])["counts_against_gas_limit"])
 
+    @cache  # noqa: B019
+    def fuel_row(self, fuel: str, hub: str) -> Row:
+        """The fuel's price at a hub, else at ``*``."""
+        rows = [r for r in records(self.input["fuels"]) if r["fuel"] == fuel]
+        own = [r for r in rows if r["hub"] == hub]
+        return (own or [r for r in rows if r["hub"] == "*"])[0]
+
+    @cache  # noqa: B019
     def _index(self, technology: str, year: int) -> float:
         table = self.input["technology_costs"]
         rows = table[table["technology"] == technology].sort_values("year")
@@ -333,45 +335,42 @@ class Decisions:
         return float(np.interp(year, rows["year"], rows["capex_index"]))
 
     def _thresholds(self, emitted: dict[tuple[str, str, str, str], list[float]]) -> None:
-        table = self.input["permits"]
         for (site, kind, variant, period), (tons, mw) in emitted.items():
-            place = self.sites.loc[site, "jurisdiction"]
-            rows = table[
-                (table["jurisdiction"] == place)
-                & (table["permit_kind"] == kind)
-                & (table["variant"] == variant)
-            ]
-            for _, row in rows.iterrows():
-                where = f"{site} {kind}/{variant} {period}"
-                for used, limit in (
-                    (tons, row["max_nox_short_tons_per_year"]), (mw, row["max_mw"])
-                ):  # fmt: skip
-                    if not blank(limit):
-                        self.out.at_most("permit threshold", used, limit, where)
+            row = self.permits.get((self.sites[site]["jurisdiction"], kind, variant))
+            if row is None:
+                continue
+            where = f"{site} {kind}/{variant} {period}"
+            for used, limit in (
+                (tons, row["max_nox_short_tons_per_year"]), (mw, row["max_mw"])
+            ):  # fmt: skip
+                if not blank(limit):
+                    self.out.at_most("permit threshold", used, limit, where)
 
     def _grid(self) -> None:
-        offers = self.input["interconnections"].set_index(["site", "offer"])
-        steps = self.input["interconnection_steps"]
+        offers = by_key(self.input["interconnections"], "site", "offer")
+        stairs = dict(grouped(records(self.input["interconnection_steps"]), "site", "offer"))
         self.grid: dict[tuple[str, str], tuple[str, float, float, float]] = {}
-        for site, rows in self.tables["interconnection"].groupby("site"):
-            self.out.true("one offer", rows.groupby(["offer", "variant"]).ngroups == 1, site)
+        for site, rows in grouped(records(self.tables["interconnection"]), "site"):
+            offered = {(r["offer"], r["variant"]) for r in rows}
+            self.out.true("one offer", len(offered) == 1, site)
+            of_period = dict(grouped(rows, "period"))
             last = (0.0, 0.0)
             first = True
             for span in self.calendar.spans:
-                mine = rows[rows["period"] == span.name]
-                if mine.empty:
+                mine = of_period.get(span.name)
+                if not mine:
                     self.out.true("stays connected", first, f"{site} {span.name}")
                     continue
-                r = mine.iloc[0]
-                offer = offers.loc[(site, r["offer"])]
+                r = mine[0]
+                offer = offers[site, r["offer"]]
                 where = f"{site} {r['offer']} {span.name}"
                 firm, flexible = float(r["firm_mw"]), float(r["flexible_mw"])
-                level = steps[(steps["site"] == site) & (steps["offer"] == r["offer"])
-                              & (steps["from_date"] <= span.start)]  # fmt: skip
-                level = level.sort_values("from_date")
-                self.out.true("a step has begun", len(level) > 0, where)
-                if len(level):
-                    limit = level.iloc[-1][["firm_mw", "flexible_mw"]].to_numpy(dtype=float)
+                begun = [s for s in stairs.get((site, r["offer"]), ())
+                         if s["from_date"] <= span.start]  # fmt: skip
+                self.out.true("a step has begun", len(begun) > 0, where)
+                if begun:
+                    level = sorted(begun, key=lambda s: s["from_date"])[-1]
+                    limit = [float(level["firm_mw"]), float(level["flexible_mw"])]
                     self.out.at_most("grid staircase", [firm, flexible], limit, where)
                 self.out.at_most("grid never falls", last, np.array([firm, flexible]), where)
                 self.out.at_most("export limit", r["export_mw"], offer["export_mw"], where)
@@ -383,9 +382,8 @@ class Decisions:
                 last, first = (firm, flexible), False
 
     def _connect(
-        self, site: str, r: pd.Series, offer: pd.Series, span: Span, new_mw: float, first: bool,
-        where: str,
-    ) -> None:  # fmt: skip
+        self, site: str, r: Row, offer: Row, span: Span, new_mw: float, first: bool, where: str
+    ) -> None:
         queue, upgrade, procurement, construction = (
             self._months(offer, f"{s}_months")
             for s in ("queue", "upgrade", "procurement", "construction")
@@ -406,11 +404,10 @@ class Decisions:
             self._take("interconnection", r["offer"], month, new_mw, 1.0 if first else 0.0)
 
     def _permits(self) -> None:
-        table = self.input["permits"].set_index(["jurisdiction", "permit_kind", "variant"])
         held = set()
-        for _, r in self.tables["permits"].iterrows():
-            place = self.sites.loc[r["site"], "jurisdiction"]
-            cost = float(table.loc[(place, r["permit_kind"], r["variant"]), "cost_usd"])
+        for r in records(self.tables["permits"]):
+            place = self.sites[r["site"]]["jurisdiction"]
+            cost = float(self.permits[place, r["permit_kind"], r["variant"]]["cost_usd"])
             self.out.equal("permit cost", r["cost_usd"], cost, f"{r['site']} {r['permit_kind']}")
             self.cost["permits"] += cost * self.calendar.discount(0)
             self.cash[0] += cost
@@ -434,7 +431,7 @@ class Decisions:
                 self.out.at_most("component slots", used, there, f"{name} by month {high - 1}")
 
     def _schedule(self) -> None:
-        for _, r in self.tables["schedule"].iterrows():
+        for r in records(self.tables["schedule"]):
             if r["kind"] not in ("technology", "campus_block"):
                 continue
             item = f"{r['kind']}/{r['item']}/{r['variant']}"
@@ -452,12 +449,13 @@ class Decisions:
         for month, usd in self.cash.items():
             by_year[self.calendar.year_of_month(month)] += usd
         stated = self.tables["cashflow"]
+        year_of = pd.to_datetime(stated["date"]).dt.year
         for year, usd in sorted(by_year.items()):
             row = in_year(table, year)
             if row is not None:
                 limit = float(row["value"]) / 1e3
                 self.out.at_most("budget", usd / 1e3, limit, f"{year} in 1000 USD")
-            paid = stated.loc[pd.to_datetime(stated["date"]).dt.year == year, "usd"].sum()
+            paid = stated.loc[year_of == year, "usd"].sum()
             self.out.equal("cash flow", float(paid) / 1e3, usd / 1e3, f"{year} in 1000 USD")
 
 
@@ -466,10 +464,3 @@ def in_year(table: pd.DataFrame, year: int) -> pd.Series | None:
     own = table[table["year"] == year]
     rows = own if len(own) else table[table["year"].isna()]
     return rows.iloc[0] if len(rows) else None
-
-
-def fuel_row(fuels: pd.DataFrame, fuel: str, hub: str) -> pd.Series:
-    """The fuel's price at a hub, else at ``*``."""
-    rows = fuels[fuels["fuel"] == fuel]
-    own = rows[rows["hub"] == hub]
-    return (own if len(own) else rows[rows["hub"] == "*"]).iloc[0]

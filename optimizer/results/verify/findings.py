@@ -71,7 +71,7 @@ class Findings:
         at = int(np.argmax(np.where(np.isnan(over), np.inf, over)))
         worst = float(over[at])
         place = f"{where} (position {at})" if len(over) > 1 else where
-        limit_at = float(np.broadcast_to(limit_, over.shape)[at])
+        limit_at = _value(limit_, at)
         text = f"{place}: {used_[at]:.9g} against {limit_at:.9g}"
         self._note(check, len(over), worst if np.isnan(worst) else max(0.0, worst), text)
 
@@ -82,10 +82,14 @@ class Findings:
         flat = np.atleast_1d(difference)
         at = int(np.argmax(np.where(np.isnan(flat), np.inf, flat)))
         place = f"{where} (position {at})" if len(flat) > 1 else where
-        one = float(np.atleast_1d(np.broadcast_to(found_, difference.shape))[at])
-        other = float(np.atleast_1d(np.broadcast_to(wanted_, difference.shape))[at])
+        one, other = _value(found_, at), _value(wanted_, at)
         self._note(check, len(flat), float(flat[at]), f"{place}: {one:.9g}, expected {other:.9g}")
 
     def true(self, check: str, holds: bool, where: str) -> None:
         """A condition that holds or not."""
         self._note(check, 1, 0.0 if holds else 1.0, where)
+
+
+def _value(values: np.ndarray, at: int) -> float:
+    """The value at a position; one value alone stands at all of them."""
+    return float(values.reshape(-1)[at if values.size > 1 else 0])

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import cache
 
 import numpy as np
 import pandas as pd
 
-from optimizer.results.verify.arithmetic import YEAR_HOURS, Span, blank, chosen, recovery
-from optimizer.results.verify.decisions import Decisions, fuel_row, in_year
+from optimizer.results.verify.arithmetic import (
+    YEAR_HOURS,
+    Row,
+    Span,
+    blank,
+    by_key,
+    chosen,
+    records,
+    recovery,
+)
+from optimizer.results.verify.decisions import Decisions, in_year
 
 RADIUS_KM = 6371.0088
 
@@ -26,12 +36,17 @@ class Operation:
         self.water: dict[tuple[str, str], float] = defaultdict(float)
         self.unserved_mwh = self.operating_usd = 0.0
         self.money_year = int(decisions.inputs.setting("money_year"))
-        self.technologies = self.input["technologies"].set_index("technology")
-        self.tariffs = self.input["tariffs"].set_index("tariff")
-        self.offers = {(r["site"], r["offer"]): r
-                       for _, r in self.input["interconnections"].iterrows()}  # fmt: skip
-        self._local: dict[tuple[str, str], pd.Series | None] = {}
-        self._cut: dict[tuple[str, int], np.ndarray] = {}
+        self.technologies = by_key(self.input["technologies"], "technology")
+        self.tariffs = by_key(self.input["tariffs"], "tariff")
+        self.offers = by_key(self.input["interconnections"], "site", "offer")
+        self.workloads = by_key(self.input["workloads"], "workload")
+        self.regions = by_key(self.input["regions"], "region")
+        self.given = by_key(self.input["placement"], "workload", "region", "site")
+        self.local = by_key(self.input["site_technologies"], "site", "technology")
+        policy = self.input["policies"]
+        allowed = float(policy.loc[policy["kind"] == "allowed_unserved_share", "value"].max())
+        self.allowed_unserved = 0.0 if blank(allowed) else allowed
+        self.unserved_price = self._unserved_price()
 
     def check(self) -> None:
         """All of them."""
@@ -44,14 +59,14 @@ class Operation:
     def _placement(self) -> None:
         out, input_ = self.out, self.input
         sums: dict[tuple[str, str, str], float] = defaultdict(float)
-        for _, r in self.d.tables["placement"].iterrows():
+        for r in records(self.d.tables["placement"]):
             key = (r["workload"], r["region"], r["site"])
             where = f"{' / '.join(key)} {r['period']}"
             out.at_most("nothing negative", -r["it_mw"], 0.0, where)
             self._latency(*key, where)
             self.placed[r["site"], r["period"], r["workload"]] += r["it_mw"]
             sums[r["workload"], r["region"], r["period"]] += r["it_mw"]
-            unit = self._given(*key)
+            unit = self.given.get(key)
             if unit is not None:
                 span = self.calendar.by_name[r["period"]]
                 here = self.calendar.discount_sum(span.first, span.end)
@@ -62,37 +77,28 @@ class Operation:
         for (site, period), mw in hosted.items():
             out.at_most("load within halls", mw, self.d.it.get((site, period), 0.0),
                         f"{site} {period}")  # fmt: skip
-        stated = self.d.tables["backlog"].set_index(["workload", "region", "period"])
-        prices = {n: self._delay_price(r) for n, r in input_["workloads"].set_index(
-            "workload").iterrows()}  # fmt: skip
-        for _, r in input_["demand"].iterrows():
+        stated = by_key(self.d.tables["backlog"], "workload", "region", "period")
+        prices = {n: self._delay_price(r) for n, r in self.workloads.items()}
+        for r in records(input_["demand"]):
             key = (r["workload"], r["region"], r["period"])
             where = " / ".join(key)
             missing = r["it_mw"] - sums.get(key, 0.0)
             out.at_most("demand not exceeded", -missing, 0.0, where)
             most = r["it_mw"] if blank(r["max_backlog_mw"]) else r["max_backlog_mw"]
             out.at_most("max_backlog_mw", missing, most, where)
-            out.equal("backlog", stated.loc[key, "backlog_mw"], max(0.0, missing), where)
+            out.equal("backlog", stated[key]["backlog_mw"], max(0.0, missing), where)
             span = self.calendar.by_name[r["period"]]
             here = self.calendar.discount_sum(span.first, span.end)
             self.d.cost["delay"] += prices[r["workload"]] * max(0.0, missing) * here
 
-    def _given(self, workload: str, region: str, site: str) -> pd.Series | None:
-        table = self.input["placement"]
-        rows = table[
-            (table["workload"] == workload) & (table["region"] == region) & (table["site"] == site)
-        ]
-        return rows.iloc[0] if len(rows) else None
-
     def _latency(self, workload: str, region: str, site: str, where: str) -> None:
-        limit = self.input["workloads"].set_index("workload").loc[workload, "max_latency_ms"]
+        limit = self.workloads[workload]["max_latency_ms"]
         if blank(float(limit)):
             return
-        given = self._given(workload, region, site)
+        given = self.given.get((workload, region, site))
         latency = float("nan") if given is None else float(given["latency_ms"])
         if blank(latency):
-            a = self.input["regions"].set_index("region").loc[region]
-            b = self.d.sites.loc[site]
+            a, b = self.regions[region], self.d.sites[site]
             lat_a, lat_b = np.radians([a["latitude"], b["latitude"]])
             east = np.radians(b["longitude"] - a["longitude"])
             # Vincenty's form on a sphere: another formula than the model's.
@@ -106,7 +112,7 @@ class Operation:
             latency = km * per_km + float(b["fibre_latency_ms"])
         self.out.at_most("latency", latency, float(limit), where)
 
-    def _delay_price(self, row: pd.Series) -> float:
+    def _delay_price(self, row: Row) -> float:
         if not blank(row["delay_price_usd_per_mw_month"]):
             return float(row["delay_price_usd_per_mw_month"])
         unit = self.input["compute"].set_index("accelerator").loc[row["accelerator"]]
@@ -117,7 +123,7 @@ class Operation:
         given = self.d.inputs.setting("unserved_price_usd_per_mwh")
         if given is not None:
             return float(given)
-        highest = max(self._delay_price(r) for _, r in self.input["workloads"].iterrows())
+        highest = max(self._delay_price(r) for r in self.workloads.values())
         return max(10_000.0, 3 * highest / 730)
 
     # -- hours ----------------------------------------------------------------------------
@@ -146,9 +152,9 @@ class Operation:
         out.true("hours are complete", complete, where)
         if not complete:
             return
-        row, hours = self.d.sites.loc[site], span.hours
+        row, hours = self.d.sites[site], span.hours
         it = np.zeros(len(hours))
-        for _, w in self.input["workloads"].iterrows():
+        for w in self.workloads.values():
             shape = self.profiles[w["load_profile"]][hours] if w["load_profile"] else 1.0
             it = it + self.placed.get((site, span.name, w["workload"]), 0.0) * w["load_factor"] * (
                 shape * np.ones(len(hours))
@@ -158,7 +164,7 @@ class Operation:
         out.equal("facility load", a["load_mw"], pue * it, where)
         zero = np.zeros(len(hours))
         supply = a["import_mw"] + a["unserved_mw"] - a["export_mw"]
-        for name in self.input["technologies"]["technology"]:
+        for name in self.technologies:
             supply = supply + a.get(f"generation_mw:{name}", zero)
             supply = supply + a.get(f"discharge_mw:{name}", zero) - a.get(f"charge_mw:{name}", zero)
         out.equal("hourly balance", supply, pue * it, where)
@@ -166,47 +172,41 @@ class Operation:
             if column != "hour":
                 out.at_most("nothing negative", -values, 0.0, f"{where} {column}")
         missing = float(a["unserved_mw"].sum())
-        policy = self.input["policies"]
-        allowed = policy.loc[policy["kind"] == "allowed_unserved_share", "value"].max()
-        allowed = 0.0 if blank(float(allowed)) else float(allowed)
         load = float((pue * it).sum())
-        out.at_most("unserved share", missing, (allowed + 1e-6) * load, where)
+        out.at_most("unserved share", missing, (self.allowed_unserved + 1e-6) * load, where)
         self.unserved_mwh += missing * span.repeats
-        self._spend("unserved", missing * self._unserved_price(), span)
+        self._spend("unserved", missing * self.unserved_price, span)
         self.water[site, span.group] += float(it.sum()) * row["cooling_water_m3_per_mwh"]
         self._grid(site, row, span, a, where)
-        for name in self.input["technologies"]["technology"]:
+        for name in self.technologies:
             self._technology(site, row, span, name, a, where)
 
     def _spend(self, category: str, usd: float, span: Span) -> None:
         self.d.cost[category] += usd * self.calendar.pass_weight(span)
         self.operating_usd += usd * span.repeats
 
-    def _carbon_price(self, span: Span, *, onsite: bool) -> float:
+    @cache  # noqa: B019 - a check lives for one plan
+    def _carbon_price(self, year: int, *, onsite: bool) -> float:
         table = self.input["policies"]
-        row = in_year(table[table["kind"] == "co2_price"], span.year)
+        row = in_year(table[table["kind"] == "co2_price"], year)
         if row is None or (row["scope"] == "onsite" and not onsite):
             return 0.0
         return float(row["value"])
 
-    def _grid(
-        self, site: str, row: pd.Series, span: Span, a: dict[str, np.ndarray], where: str
-    ) -> None:
+    def _grid(self, site: str, row: Row, span: Span, a: dict[str, np.ndarray], where: str) -> None:
         out = self.out
         if (site, span.name) not in self.d.grid:
             out.at_most("import within service", a["import_mw"], 0.0, where)
             out.at_most("export within limit", a["export_mw"], 0.0, where)
             return
         name, firm, flexible, export = self.d.grid[site, span.name]
-        tariff = self.tariffs.loc[row["tariff"]]
-        year = self._series(
-            tariff["energy_price_usd_per_mwh"], tariff["price_profile"], np.arange(YEAR_HOURS)
-        )
+        tariff, year = self.tariffs[row["tariff"]], self._prices(row["tariff"])
         offer = self.offers[site, name]
         if offer["curtailment_profile"]:
             cut = self.profiles[offer["curtailment_profile"]]
         else:
-            cut = self._dearest(row["tariff"], year, int(offer["curtailed_hours_per_year"]))
+            cut = np.zeros(YEAR_HOURS)
+            cut[self._dearest(row["tariff"])[: int(offer["curtailed_hours_per_year"])]] = 1.0
         hours = span.hours
         out.at_most("import within service", a["import_mw"], firm + flexible * (1 - cut[hours]),
                     where)  # fmt: skip
@@ -219,23 +219,27 @@ class Operation:
             "co2_t_per_mwh"] * np.ones(len(hours))  # fmt: skip
         tons = float(a["import_mw"] @ rate)
         self.co2[site, span.group][1] += tons
-        self._spend("carbon", tons * self._carbon_price(span, onsite=False), span)
+        self._spend("carbon", tons * self._carbon_price(span.year, onsite=False), span)
 
-    def _dearest(self, tariff: str, price: np.ndarray, count: int) -> np.ndarray:
-        """1 in the dearest hours of a tariff's year, the earlier first among equals."""
-        if (tariff, count) not in self._cut:
-            ranked = sorted(range(YEAR_HOURS), key=lambda t: (-price[t], t))
-            cut = np.zeros(YEAR_HOURS)
-            cut[ranked[:count]] = 1.0
-            self._cut[tariff, count] = cut
-        return self._cut[tariff, count]
+    @cache  # noqa: B019
+    def _prices(self, tariff: str) -> np.ndarray:
+        """Price of energy in each hour of a year, in money of the money year [USD/MWh]."""
+        row = self.tariffs[tariff]
+        return self._series(
+            row["energy_price_usd_per_mwh"], row["price_profile"], np.arange(YEAR_HOURS)
+        )
+
+    @cache  # noqa: B019
+    def _dearest(self, tariff: str) -> list[int]:
+        """Hours of a tariff's year, the dearest first, the earlier first among equals."""
+        price = self._prices(tariff)
+        return sorted(range(YEAR_HOURS), key=lambda t: (-price[t], t))
 
     def _technology(
-        self, site: str, row: pd.Series, span: Span, name: str, a: dict[str, np.ndarray],
-        where: str,
-    ) -> None:  # fmt: skip
+        self, site: str, row: Row, span: Span, name: str, a: dict[str, np.ndarray], where: str
+    ) -> None:
         out, where = self.out, f"{where} {name}"
-        tech = self.technologies.loc[name]
+        tech = self.technologies[name]
         mw, mwh = self.d.power.get((site, name, span.name), (0.0, 0.0))
         zero = np.zeros(len(span.hours))
         if tech["class"] == "storage":
@@ -252,9 +256,7 @@ class Operation:
             self._spend("vom", float(discharge.sum()) * tech["vom_usd_per_mwh"], span)
             return
         made = a.get(f"generation_mw:{name}", zero)
-        if (site, name) not in self._local:
-            self._local[site, name] = chosen(self.input["site_technologies"], site, technology=name)
-        local = self._local[site, name]
+        local = chosen(self.local, site, name)
         profile = "" if local is None else local["profile"]
         if profile:
             available = self.profiles[profile][span.hours]
@@ -269,7 +271,7 @@ class Operation:
             return
         co2 = tech["co2_t_per_mwh"]
         if tech["fuel"]:
-            fuel = fuel_row(self.input["fuels"], tech["fuel"], row["gas_hub"])
+            fuel = self.d.fuel_row(tech["fuel"], row["gas_hub"])
             price = self._series(fuel["price_usd_per_mmbtu"], fuel["price_profile"], span.hours)
             price = price * self._growth(fuel["price_growth_per_year"], span)
             self._spend("fuel", tech["heat_rate_mmbtu_per_mwh"] * float(made @ price), span)
@@ -277,7 +279,7 @@ class Operation:
                 co2 = tech["heat_rate_mmbtu_per_mwh"] * fuel["co2_t_per_mmbtu"]
         tons = energy * (0.0 if blank(float(co2)) else float(co2))
         self.co2[site, span.group][0] += tons
-        self._spend("carbon", tons * self._carbon_price(span, onsite=True), span)
+        self._spend("carbon", tons * self._carbon_price(span.year, onsite=True), span)
         self._spend("vom", energy * tech["vom_usd_per_mwh"], span)
         self.water[site, span.group] += energy * tech["water_m3_per_mwh"]
 
@@ -290,7 +292,7 @@ class Operation:
             hours[span.group] += len(span.hours)
             years.setdefault(span.group, span.year)
         for (site, group), used in self.water.items():
-            limit = float(self.d.sites.loc[site, "water_limit_m3_per_year"])
+            limit = float(self.d.sites[site]["water_limit_m3_per_year"])
             if not blank(limit):
                 share = hours[group] / YEAR_HOURS
                 self.out.at_most("water", used, limit * share, f"{site} {group}")
