@@ -37,6 +37,7 @@ class Options:
     cap_s : no peer gets more seconds than this
     peer_gb : address space that a peer may take [GiB]
     peers : whether peers run
+    gap : at which solves end; None: the smallest that is spoken of
     """
 
     folder: Path
@@ -45,6 +46,7 @@ class Options:
     cap_s: float = 3600.0
     peer_gb: float = 16.0
     peers: bool = True
+    gap: float | None = None
 
 
 @dataclass(frozen=True)
@@ -477,7 +479,7 @@ class Solve:
     def run(self, options: Options) -> Iterator[Record]:
         """The product, then the peer, on each case."""
         for source in self.sources:
-            yield run_product(source, self.gap, self.limit_s, options)
+            yield run_product(source, options.gap or self.gap, self.limit_s, options)
             if options.peers:
                 yield run_monolith(source, "choose", self.limit_s, self.gap, options)
 
