@@ -63,15 +63,13 @@ class Nearest:
 
     def decisions(
         self, cuts: np.ndarray, seconds: float, *, most: float = INFINITY,
-        start: np.ndarray | None = None, gap: float = 0.02, least: np.ndarray | None = None,
+        start: np.ndarray | None = None, gap: float = 0.02,
     ) -> Solution:  # fmt: skip
         """Whole decisions of least change, sizes and load free.
 
-        ``most`` limits the cost as the cuts see it [k$]; what is decided at ``least``, but for
-        units, may only grow.
+        ``most`` limits the cost as the cuts see it [k$].
         """
-        arrays = self.arrays if least is None else grown(self.arrays, least)
-        return self._solve(arrays, self.whole, cuts, seconds, most, start, gap)
+        return self._solve(self.arrays, self.whole, cuts, seconds, most, start, gap)
 
     def sizes(self, x: np.ndarray, cuts: np.ndarray, seconds: float) -> Solution:
         """With the whole decisions of x, sizes and load of least change."""

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from optimizer.solving.engine import ALL, Engine, Incumbent
+from optimizer.solving.engine import ALL, FIRST_GAP, Engine, Incumbent
 from optimizer.solving.nearby.earlier import Earlier, OldPlan
+from optimizer.solving.nearby.nearest import grown
 from optimizer.solving.nearby.start import RESIZE_ROUNDS, opened, repaired
+from optimizer.solving.planning_arrays import DISCRETE
 
 KEPT_SHARE = 0.15
 """Share of the time limit that the search leaves for this."""
 ROUNDS, CUT_ROUNDS = 4, 3
+GROW_SHARE = 0.4
+"""Of the time, what a large case's cheapest plan around the old decisions may take."""
 MARGIN = 0.02
 """Share of the gap that a plan must stay below its limit: its cost is settled once more."""
 SIZE_WEIGHT = 1e-3
@@ -91,35 +95,45 @@ class _Search:
             self.resized(x)
         cuts = np.union1d(self.engine.keep, self.engine.master.thin([x, self.found.x]))
         most = self.limit
-        # In a large case what may only grow is much sooner found than what may change at will.
-        growing = not self.engine.small
+        if not self.engine.small and self.nearest.distance(self.found.x) > NEARER:
+            self._grow(x, cuts)
         for _ in range(ROUNDS):
             if self.left <= 0 or self.nearest.distance(self.found.x) <= NEARER:
                 break
-            least, growing = x if growing else None, False
-            y, cuts = self._decided(cuts, most, least)
-            if y is None and least is not None:
-                continue
+            y, cuts = self._decided(cuts, most)
             if y is None:
                 break
             before = self.found
             value = self.resized(y)
-            if self.found is not before and least is None:
+            if self.found is not before:
                 break
             cuts = np.union1d(cuts, self.engine.keep)
             # Its true cost was too high, by as much as the next one's may be.
             most = min(most, self.limit - 0.5 * max(0.0, value - self.limit))
 
-    def _decided(
-        self, cuts: np.ndarray, most: float, least: np.ndarray | None
-    ) -> tuple[np.ndarray | None, np.ndarray]:
+    def _grow(self, x: np.ndarray, cuts: np.ndarray) -> None:
+        """Offer the cheapest plan in which the decisions of x only grow.
+
+        In a large case it is much sooner found than the plan of least change.
+        """
+        master = self.engine.master
+        found = master.mip(
+            DISCRETE, cuts, GROW_SHARE * self.left, arrays=grown(self.engine.arrays, x),
+            gap=FIRST_GAP,
+        )  # fmt: skip
+        if found.x is not None and self.left > 0:
+            whole = master.mip(
+                ALL, cuts, 0.3 * self.left, arrays=master.fixed(found.x, DISCRETE), effort=0.1
+            )
+            if whole.x is not None:
+                self.resized(whole.x)
+
+    def _decided(self, cuts: np.ndarray, most: float) -> tuple[np.ndarray | None, np.ndarray]:
         """Decisions of less change that the cuts allow, and the cuts used; None if there are none."""
         pool = self.engine.known.pool
-        start = None if least is not None else self.engine.master.valued(self.found.x, cuts)
+        start: np.ndarray | None = self.engine.master.valued(self.found.x, cuts)
         for _ in range(CUT_ROUNDS):
-            y = self.nearest.decisions(
-                cuts, 0.4 * self.left, most=most, start=start, least=least
-            ).x  # fmt: skip
+            y = self.nearest.decisions(cuts, 0.4 * self.left, most=most, start=start).x
             if (
                 y is None
                 or self.nearest.distance(y) >= self.nearest.distance(self.found.x) - NEARER

@@ -7,6 +7,7 @@ Both sites could serve all 20 MW with two halls and two engines, each with gas o
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,16 @@ def test_the_fewest_decisions_change_where_some_must(before: Plan) -> None:
         ("site0", "halls", "hall", "3 from 2027-01"),
         ("site0", "units", "engine", "3 from 2027-01"),
     ]
+
+
+def test_a_large_case_keeps_what_it_can(before: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "FEW_INTEGERS", 0)
+    # Decisions of least change are not sought: the old ones only grow.
+    monkeypatch.setattr(import_module("optimizer.solving.nearby.prefer"), "ROUNDS", 0)
+    plan = solve(tied(DEAR, mw=30), prefer=before)
+    told = plan.report.changed_decisions
+    assert opened(plan) == ["site0"] and told is not None
+    assert told["by_kind"] == {"halls": 1, "units": 1}
 
 
 def test_the_plan_of_the_same_case_stays_as_it_is() -> None:
