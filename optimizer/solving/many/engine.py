@@ -40,8 +40,10 @@ SPARE = 1.6
 """IT MW of the sites that are planned in groups, in the largest demand."""
 RISE = 1.02
 """Factor of the price of demand at which further sites are looked for."""
-NEIGHBOUR_SECONDS, STALLED, FEW_STALLED = 60.0, 12, 2
-"""Time for one set of sites, and passes without gain after which the search ends."""
+GROUP_SECONDS, NEIGHBOUR_SECONDS = 75.0, 60.0
+"""Time for one group, and for one set of sites anew: the gap of the whole is looked at after."""
+STALLED, FEW_STALLED = 12, 2
+"""Passes without gain after which the search ends."""
 
 
 class ManySites(Run):
@@ -380,7 +382,8 @@ class ManySites(Run):
         else:
             groups = self._begin()
         share = self.threads / max(self.threads, len(self.waiting))
-        self.better_prices(self.plan_groups(0.5 * self.left * share))
+        seconds = min(GROUP_SECONDS, 0.5 * self.left * share)
+        self.better_prices(self.plan_groups(seconds))
         return self._improve_until_done(several=len(groups) > 1)
 
     def _begin(self) -> list[list[str]]:
