@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,14 +123,32 @@ class Result:
         return [str(s) for s in sites[sites["opened"]].sort_values("open_date")["site"]]
 
 
-def read_result(folder: Path) -> Result:
-    """Read a result folder; a file that is not there is taken as empty."""
+def most_placed(placement: pd.DataFrame) -> dict[str, float]:
+    """Most IT load that a site ever serves [MW], largest first."""
+    placed = placement.groupby(["site", "period"])["it_mw"].sum()
+    most = placed.groupby(level="site").max().sort_values(ascending=False, kind="stable")
+    return {str(site): float(mw) for site, mw in most.items()}
+
+
+def read_result(folder: Path, *, hours_of: int | None = None, first: Sequence[str] = ()) -> Result:
+    """Read a result folder; a file that is not there is taken as empty.
+
+    Parameters
+    ----------
+    folder : result folder
+    hours_of : read the hours of so many sites only, the largest; None: of all
+    first : sites whose hours are read before those of others
+    """
     summary_file = folder / "summary.json"
     summary = json.loads(summary_file.read_text("utf-8")) if summary_file.exists() else {}
     tables = {name: _table(folder / "tables" / f"{name}.csv", name) for name in TABLES}
     inputs = {path.stem: _text_table(path) for path in sorted((folder / "inputs").glob("*.csv"))}
     hourly = folder / "dispatch.parquet"
-    dispatch = pd.read_parquet(hourly) if hourly.exists() else pd.DataFrame()
+    wanted = list(dict.fromkeys([*first, *most_placed(tables["placement"])]))
+    few = None
+    if hours_of is not None and len(wanted) > hours_of:
+        few = [("site", "in", wanted[:hours_of])]
+    dispatch = pd.read_parquet(hourly, filters=few) if hourly.exists() else pd.DataFrame()
     return Result(summary, tables, inputs, dispatch)
 
 
