@@ -343,6 +343,8 @@ def report(
     from optimizer.results.report.packs import write_pack
     from optimizer.results.write import load_result
 
+    if site and pack is None and figures is not None:
+        raise UsageError("--site is for the report and for --pack utility and --pack permits.")
     inputs = load_result(result).inputs
     if figures is not None:
         for written in write_figures(result, figures):

@@ -59,7 +59,7 @@ MONEY = (*POWER, "sites", "campus_blocks", "fuels", "tariffs", "interconnections
 OPERATION = (*POWER, *GRID, "tariffs", "fuels", "sites", "workloads")
 PAGE_BYTES, TEXT_BYTES = 7_900_000, 700_000
 """Most bytes of the page, and of it for words and tables; the hours take what charts leave."""
-MOST_ROWS = 200
+MOST_ROWS = 300
 """Rows of a table in the page; the workbook and the tables as CSV have all."""
 FIRST_LIMITS = 15
 """Rows of the table of limits that are shown unfolded."""
