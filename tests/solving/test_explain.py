@@ -24,11 +24,11 @@ from optimizer.model.monolith import build_monolith
 from optimizer.preparing.case import Case, prepare
 from optimizer.reading.writing import write_inputs
 from optimizer.settings import RunOptions
+from optimizer.solving.solve import solve_case
 from optimizer.solving.explain import why_not
 from optimizer.solving.explain.trials import GROUPS
 from optimizer.solving.highs import make_model, run_lp, run_mip
 from optimizer.solving.planning_arrays import to_arrays
-from optimizer.solving.solve import solve_case
 from tests.solving.infeasible import CASES, series
 from tests.support import Rows, base, case
 

@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
+PIECE = 50_000
+"""Rows of the hourly series that are read at once."""
 TABLES: dict[str, tuple[str, ...]] = {
     "sites": ("site", "longitude", "latitude", "market", "jurisdiction", "opened", "open_period",
               "open_date"),
@@ -145,11 +150,23 @@ def read_result(folder: Path, *, hours_of: int | None = None, first: Sequence[st
     inputs = {path.stem: _text_table(path) for path in sorted((folder / "inputs").glob("*.csv"))}
     hourly = folder / "dispatch.parquet"
     wanted = list(dict.fromkeys([*first, *most_placed(tables["placement"])]))
-    few = None
-    if hours_of is not None and len(wanted) > hours_of:
-        few = [("site", "in", wanted[:hours_of])]
-    dispatch = pd.read_parquet(hourly, filters=few) if hourly.exists() else pd.DataFrame()
+    dispatch = pd.DataFrame()
+    if hourly.exists():
+        few = hours_of is not None and len(wanted) > hours_of
+        dispatch = _hours(hourly, wanted[:hours_of]) if few else pd.read_parquet(hourly)
     return Result(summary, tables, inputs, dispatch)
+
+
+def _hours(path: Path, sites: list[str]) -> pd.DataFrame:
+    """Hours of some sites, read piece by piece: all of them may not fit into memory."""
+    file = pq.ParquetFile(path)
+    parts = []
+    for piece in file.iter_batches(PIECE):
+        kept = piece.filter(pc.is_in(piece["site"], pa.array(sites, piece["site"].type)))
+        if kept.num_rows:
+            parts.append(kept.to_pandas())
+    empty = file.schema_arrow.empty_table().to_pandas()
+    return pd.concat(parts, ignore_index=True) if parts else empty
 
 
 def _text_table(path: Path) -> pd.DataFrame:
