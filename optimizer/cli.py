@@ -329,6 +329,7 @@ def verify(
     epilog=_examples(
         "report outputs/my", "report outputs/my --pack board --out board.html",
         "report outputs/my --pack utility --site Abilene --out letter.html",
+        "report outputs/my --site Abilene --out abilene.html",
         "report outputs/my --figures slides",
     )
 )  # fmt: skip
@@ -343,7 +344,11 @@ def report(
     ] = None,
     site: Annotated[
         list[str] | None,
-        typer.Option(help="Only this site, in the packs utility and permits", show_default=False),
+        typer.Option(
+            help="Only this site, in the packs utility and permits; in the report of "
+            "many sites: show the hours of this one",
+            show_default=False,
+        ),
     ] = None,
     inflation: Annotated[
         float, typer.Option(min=-0.1, max=0.5, help="A year, for nominal dollars of the lender")
@@ -359,8 +364,8 @@ def report(
     from optimizer.results.report.packs import write_pack
     from optimizer.results.write import load_result
 
-    if site and pack is None:
-        raise UsageError("--site is for --pack utility and --pack permits.")
+    if site and pack is None and figures is not None:
+        raise UsageError("--site is for the report and for --pack utility and --pack permits.")
     inputs = load_result(result).inputs
     if figures is not None:
         for written in write_figures(result, figures):
@@ -368,7 +373,7 @@ def report(
     if pack is not None:
         print(write_pack(pack, result, inputs, out, sites=site or [], inflation=inflation))
     elif figures is None or out is not None:
-        print(write_report(result, out))
+        print(write_report(result, out, sites=site or []))
 
 
 @app.command(

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from optimizer.errors import InputError, MachineError, Problems, UsageError
 from optimizer.preparing.case import Case
@@ -25,6 +27,9 @@ from optimizer.results.plan import Plan
 from optimizer.results.readiness import readiness_tables
 from optimizer.results.report.html import write_report
 from optimizer.results.workbook import write_plan_workbook
+
+PIECE = 100_000
+"""Rows of the hourly series that are written at once."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +126,7 @@ def _fill(
         bug = found
     for name, table in tables.items():
         table.to_csv(folder / "tables" / f"{name}.csv", index=False, date_format="%Y-%m-%d")
-    plan.dispatch.to_parquet(folder / "dispatch.parquet", index=False, compression="zstd")
+    _write_hours(folder / "dispatch.parquet", plan.dispatch)
     write_json(folder / "summary.json", summary)
     (folder / "solver.log").write_text("\n".join(plan.report.log) + "\n", encoding="utf-8")
     for page in (
@@ -151,6 +156,15 @@ def _fill(
     )
     (folder / "manifest.json").write_text(made.model_dump_json(indent=1), encoding="utf-8")
     return bug
+
+
+def _write_hours(path: Path, dispatch: pd.DataFrame) -> None:
+    """The hourly series in pieces: no second copy of them in memory, and sites can be read alone."""
+    schema = pa.Schema.from_pandas(dispatch.iloc[:PIECE], preserve_index=False)
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for at in range(0, max(1, len(dispatch)), PIECE):
+            piece = dispatch.iloc[at : at + PIECE]
+            writer.write_table(pa.Table.from_pandas(piece, schema, preserve_index=False))
 
 
 def write_json(path: Path, value: object) -> None:

@@ -232,9 +232,23 @@ def input_tables() -> dict[str, pd.DataFrame]:
     }  # fmt: skip
 
 
-def write_fake_result(folder: Path) -> Path:
-    """Write the result folder without report and workbook."""
+def many_sites(opened: int, closed: int) -> dict[str, pd.DataFrame]:
+    """The same tables with the first site repeated under other names, and the last one."""
     tables = result_tables()
+    names = {"Abilene": [f"Site {k:03d}" for k in range(opened)],
+             "Memphis": [f"Other {k:03d}" for k in range(closed)]}  # fmt: skip
+    for table, column in [(name, "site") for name in tables] + [("limits", "scope")]:
+        found = tables[table]
+        if column in found:
+            repeated = [found[found[column] == old].assign(**{column: new})
+                        for old, some in names.items() for new in some]  # fmt: skip
+            tables[table] = pd.concat([found, *(t for t in repeated if len(t))], ignore_index=True)
+    return tables
+
+
+def write_fake_result(folder: Path, tables: dict[str, pd.DataFrame] | None = None) -> Path:
+    """Write the result folder without report and workbook."""
+    tables = result_tables() if tables is None else tables
     (folder / "tables").mkdir(parents=True)
     (folder / "inputs").mkdir()
     for name, table in tables.items():

@@ -19,6 +19,7 @@ from optimizer.api import Case, Plan, solve
 from optimizer.errors import Problems
 from optimizer.preparing import finance
 from optimizer.preparing.calendar import discount_factors
+from optimizer.results import live
 from optimizer.results.formulas import Formula, discount, discount_sum, interest, recovery
 from optimizer.results.live import FIRST_ROW, Line, LiveMoney
 from optimizer.results.verify import verify_plan
@@ -205,6 +206,31 @@ def test_formulas_at_the_original_inputs_give_the_total_to_a_dollar(plan: Plan, 
     shown = CalamineWorkbook.from_path(str(book)).get_sheet_by_name("cashflow").to_python()
     assert shown[3][3] == pytest.approx(plan.summary["total_cost"], abs=1)
     assert shown[5][3] == pytest.approx(0, abs=1)
+
+
+def test_too_many_lines_are_summed_by_site_category_and_price(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = LiveMoney(plan.inner.inputs, plan.tables, plan.dispatch)
+    monkeypatch.setattr(live, "MOST_LINES", len(whole.lines) - 1)
+    money = LiveMoney(plan.inner.inputs, plan.tables, plan.dispatch)
+    assert money.summed and not whole.summed and len(money.lines) < len(whole.lines)
+    for category, usd in plan.summary["costs"].items():
+        lines = [line.usd for line in money.lines if line.category == category]
+        assert sum(lines) == pytest.approx(usd, abs=1), category
+    path = tmp_path / "plan.xlsx"
+    write_plan_workbook(path, plan.tables, plan.summary, plan.inner.inputs, plan.dispatch)
+    assert evaluate(path, {}) == pytest.approx(plan.summary["total_cost"], abs=1)
+    shown = CalamineWorkbook.from_path(str(path)).get_sheet_by_name("cashflow").to_python()
+    assert "summed" in shown[1][0] and "Period" not in [row[0] for row in shown]
+    # A price stays a formula: all of a category at twice the price costs twice as much.
+    cell = assumption_cell(path, "fuels", "price_usd_per_mmbtu")
+    fuel = [(x.usd, x.price.text) for x in money.lines if x.category == "fuel"]
+    dearer = sum(usd for usd, text in fuel if text == f"assumptions!${cell[0]}${cell[1:]}")
+    price = next(a.value.value for a in money.assumptions.values()
+                 if a.name == "price_usd_per_mmbtu")  # fmt: skip
+    found = evaluate(path, {cell: 2 * price})
+    assert found == pytest.approx(plan.summary["total_cost"] + dearer, abs=1)
 
 
 @pytest.mark.parametrize(("table", "name", "change", "value"), CHANGES, ids=IDS)

@@ -266,7 +266,9 @@ def test_figures_are_the_charts_of_the_page(tmp_path: Path) -> None:
     (["--pack", "bored"], ExitCode.USAGE),
     (["--pack", "board", "--site", "Amarillo"], ExitCode.USAGE),
     (["--pack", "permits", "--site", "Atlantis"], ExitCode.USAGE),
-    (["--site", "Amarillo"], ExitCode.USAGE),
+    (["--site", "Amarillo", "--out", "{tmp}/report.html"], ExitCode.DONE),
+    (["--site", "Atlantis"], ExitCode.USAGE),
+    (["--site", "Amarillo", "--figures", "{tmp}/figures"], ExitCode.USAGE),
     (["--pack", "board", "--out", "{tmp}/none/board.html"], ExitCode.MACHINE),
 ])  # fmt: skip
 def test_command_line(

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from optimizer.errors import UsageError
 from optimizer.reading.inputs import Inputs
 from optimizer.results.geo import write_sites_geojson
 from optimizer.results.report import dispatch, marks, words
@@ -24,7 +25,14 @@ from optimizer.results.report.gantt import OVERVIEW, gantt_views
 from optimizer.results.report.html import write_report
 from optimizer.results.report.limits import limit_rows
 from optimizer.results.report.map import _places
-from tests.results.fake_result import HOSTILE, PERIODS, result_tables, write_fake_result
+from tests.results.fake_result import (
+    HOSTILE,
+    PERIODS,
+    SITES,
+    many_sites,
+    result_tables,
+    write_fake_result,
+)
 
 
 @pytest.fixture(scope="module")
@@ -250,6 +258,54 @@ def test_a_large_result_stays_small(monkeypatch: pytest.MonkeyPatch, folder: Pat
     block = packed["blocks"][0]
     steps = -(-block["hours"] // packed["hours_per_step"])
     assert len(dispatch.unpack(block["series"]["load_mw"])) == steps
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A result of 62 open sites of 963, with hours that pack badly."""
+    made = write_fake_result(tmp_path_factory.mktemp("many") / "run", many_sites(60, 900))
+    hours = pd.read_parquet(made / "dispatch.parquet")
+    noise = np.random.default_rng(0).normal(0, 30, (len(hours), 3))
+    columns = ["generation_mw:gas_turbine", "generation_mw:solar", "load_mw"]
+    hours[columns] = np.abs(hours[columns] + noise)
+    hours.to_parquet(made / "dispatch.parquet")
+    return made
+
+
+def hours_shown(page: str) -> list[str]:
+    """Sites whose hours are in the page."""
+    data = re.search(r'id="dispatch-data">(.*?)</script>', page, re.DOTALL)
+    assert data is not None
+    return list(dict.fromkeys(block["site"] for block in json.loads(data[1])["blocks"]))
+
+
+def test_a_page_of_many_sites_stays_small_and_says_what_it_leaves_out(crowd: Path) -> None:
+    tables = {file: file.read_bytes() for file in (crowd / "tables").iterdir()}
+    path = write_report(crowd)
+    assert path.stat().st_size < 8_000_000
+    page = path.read_text("utf-8")
+    shown = hours_shown(page)
+    assert 0 < len(shown) < 62
+    assert f"Hours of {len(shown)} of 62 sites" in section(page, "dispatch-title")
+    assert "optimizer report RESULT --site NAME" in page
+    assert "The first 300 of 963 rows; all are in plan.xlsx and tables/sites.csv." in page
+    assert "38 other sites" in section(page, "cost-title")
+    assert json.loads(re.search(r'id="figures">(.*?)</script>', page, re.DOTALL)[1])["load"]  # type: ignore[index]
+    assert {file: file.read_bytes() for file in (crowd / "tables").iterdir()} == tables
+
+
+def test_hours_of_a_site_are_shown_when_asked_for(crowd: Path, tmp_path: Path) -> None:
+    last = "Site 059"
+    assert last not in hours_shown(write_report(crowd, tmp_path / "all.html").read_text("utf-8"))
+    asked = write_report(crowd, tmp_path / "one.html", sites=[last])
+    assert hours_shown(asked.read_text("utf-8"))[0] == last
+    with pytest.raises(UsageError, match="Atlantis"):
+        write_report(crowd, tmp_path / "none.html", sites=["Atlantis"])
+
+
+def test_few_sites_are_shown_in_full(page: str) -> None:
+    assert hours_shown(page) == [name for name, *_, first in SITES if first is not None]
+    assert "other sites" not in page and "rows; all are in" not in page
 
 
 def test_sites_are_written_as_points(tmp_path: Path) -> None:

@@ -7,19 +7,22 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from optimizer.results.report.folder import Result
+from optimizer.results.report.folder import Result, most_placed
 from optimizer.results.report.style import (
     GREY,
     INK,
     MISSING_LOOK,
+    MOST_SITES,
     colour,
     figure,
     label,
+    others,
     pattern,
 )
 from optimizer.results.report.words import amount, listing, plain
 
 # Kinds of power that readers expect in a colour; all others take the remaining colours in order.
+OTHER_LOOK = {"color": "#b8c0c8", "pattern": {"shape": "x"}}
 EXPECTED = (("solar", 1), ("wind", 2), ("battery", 4), ("storage", 4))
 OTHERS = (0, 5, 3, 6, 7)
 
@@ -130,10 +133,17 @@ def load_chart(result: Result) -> go.Figure | None:
     if backlog.empty or not result.periods:
         return None
     traces: list[Any] = []
-    for k, site in enumerate(result.opened):
-        values = _by_period(placement[placement["site"] == site], "it_mw", result.periods)
+    largest = list(most_placed(placement))
+    apart = set(largest[:MOST_SITES])
+    of_site = dict(list(placement.groupby("site", sort=False)))
+    for k, site in enumerate(s for s in result.opened if s in apart or not largest[MOST_SITES:]):
+        mine = of_site.get(site, placement.iloc[:0])
+        values = _by_period(mine, "it_mw", result.periods)
         if any(values):
             traces.append(_bars(result, site, values, {"color": colour(k), "pattern": pattern(k)}))
+    if rest := largest[MOST_SITES:]:
+        values = _by_period(placement[~placement["site"].isin(apart)], "it_mw", result.periods)
+        traces.append(_bars(result, others(len(rest)), values, OTHER_LOOK))
     missing = _by_period(backlog, "backlog_mw", result.periods)
     traces.append(_bars(result, "waiting (backlog)", missing, MISSING_LOOK))
     demand = _by_period(backlog, "demand_mw", result.periods)

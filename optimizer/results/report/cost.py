@@ -8,7 +8,16 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from optimizer.results.report.folder import Result
-from optimizer.results.report.style import GREY, PALETTE, colour, figure, label, pattern
+from optimizer.results.report.style import (
+    GREY,
+    MOST_SITES,
+    PALETTE,
+    colour,
+    figure,
+    label,
+    others,
+    pattern,
+)
 from optimizer.results.report.words import category, listing, money, number, percent
 
 WHOLE = "whole plan"
@@ -17,13 +26,24 @@ SMALLEST = 0.002
 
 
 def _by_site(result: Result) -> pd.DataFrame:
-    """Discounted US$ by category and site, the dearest category first, sites as they open."""
+    """Discounted US$ by category and site, the dearest category first, sites as they open.
+
+    The sites that cost least of many are one column.
+    """
     costs = result.tables["costs"]
     table = costs.assign(site=costs["site"].where(costs["site"] != "", WHOLE))
     sums = table.pivot_table(index="category", columns="site", values="usd", aggfunc="sum",
                              fill_value=0.0)  # fmt: skip
-    order = [s for s in result.opened if s in sums.columns]
-    order += [s for s in sums.columns if s not in (*order, WHOLE)]
+    named = [s for s in sums.columns if s != WHOLE]
+    if len(named) > MOST_SITES:
+        dearest = sums[named].sum().sort_values(ascending=False, kind="stable").index
+        rest = list(dearest[MOST_SITES:])
+        together = others(len(rest))
+        sums[together] = sums[rest].sum(axis=1)
+        sums = sums.drop(columns=rest)
+        named = [*dearest[:MOST_SITES], together]
+    known = set(named)
+    order = list(dict.fromkeys([*(s for s in result.opened if s in known), *named]))
     order += [WHOLE] if WHOLE in sums.columns else []
     return sums.loc[sums.sum(axis=1).sort_values(ascending=False).index, order]
 

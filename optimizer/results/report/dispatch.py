@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from optimizer.results.report.capacity import looks, technologies
-from optimizer.results.report.folder import Result
+from optimizer.results.report.folder import Result, most_placed
 from optimizer.results.report.style import GREY, INK, label
 from optimizer.results.report.words import plain
 
@@ -18,6 +19,9 @@ MOST_BYTES = 2_600_000
 """Room in the page for packed series; with more hours they are averaged over 2, 4, … hours.
 
 The chart library takes 4.8 MB, and the whole page is to stay below 8 MB."""
+MOST_SITES = 40
+"""With more sites the hours are of the largest, as many as fit at means of COARSEST hours."""
+COARSEST = 4
 LARGEST = 32_000
 
 
@@ -70,54 +74,96 @@ def _averaged(values: np.ndarray, hours: int) -> np.ndarray:
     return means
 
 
-def _unused(dispatch: pd.DataFrame) -> pd.DataFrame:
+def _unused(rows: pd.DataFrame) -> dict[str, np.ndarray]:
     """What sun and wind could have made and did not, by technology, MW."""
     columns = {}
-    for column in map(str, dispatch.columns):
+    for column in map(str, rows.columns):
         head, _, technology = column.partition(":")
         made = f"generation_mw:{technology}"
-        if head == "available_mw" and made in dispatch:
-            left = dispatch[column].fillna(0.0) - dispatch[made].fillna(0.0)
-            columns[f"unused_mw:{technology}"] = left.clip(lower=0.0)
-    return dispatch.assign(**columns)
+        if head == "available_mw" and made in rows:
+            left = rows[column].fillna(0.0) - rows[made].fillna(0.0)
+            columns[f"unused_mw:{technology}"] = left.clip(lower=0.0).to_numpy(dtype=float)
+    return columns
+
+
+def _columns(dispatch: pd.DataFrame, look: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """How each column is drawn, those of what is not used behind the others."""
+    names = [*map(str, dispatch.columns), *_unused(dispatch.iloc[:0])]
+    return {name: drawn for name in names if (drawn := _series(name, look))}
+
+
+def _block(rows: pd.DataFrame, drawn: dict[str, dict[str, Any]], hours: int) -> dict[str, Any]:
+    """The packed series of one site and period."""
+    unused, series = _unused(rows), {}
+    for column in drawn:
+        values = unused.get(column)
+        if values is None:
+            values = rows[column].fillna(0.0).to_numpy(dtype=float)
+        if np.abs(values).max(initial=0.0) >= 0.5:
+            series[column] = pack(_averaged(values, hours))
+    first = int(rows["hour"].iloc[0]) if "hour" in rows else 0
+    return {"site": str(rows["site"].iloc[0]), "period": str(rows["period"].iloc[0]),
+            "first_hour": first, "hours": len(rows), "series": series}  # fmt: skip
+
+
+def _size(blocks: list[dict[str, Any]]) -> int:
+    return sum(120 + sum(len(s["data"]) + 60 for s in b["series"].values()) for b in blocks)
 
 
 def _packed(
-    dispatch: pd.DataFrame, look: dict[str, dict[str, Any]], order: list[str], hours: int
-) -> dict[str, Any]:
-    drawn = {c: s for c in dispatch.columns if (s := _series(str(c), look))}
-    places = {site: k for k, site in enumerate(order)}
+    parts: dict[str, list[pd.DataFrame]], drawn: dict[str, dict[str, Any]], hours: int, room: int
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Blocks of the sites that fit, at least of the first, and these sites."""
     blocks: list[dict[str, Any]] = []
-    for (site, period), rows in dispatch.groupby(["site", "period"], sort=False):
-        series = {}
-        for column in drawn:
-            values = rows[column].fillna(0.0).to_numpy(dtype=float)
-            if np.abs(values).max(initial=0.0) >= 0.5:
-                series[column] = pack(_averaged(values, hours))
-        first = int(rows["hour"].iloc[0]) if "hour" in rows else 0
-        blocks.append({"site": str(site), "period": str(period), "first_hour": first,
-                       "hours": len(rows), "series": series})  # fmt: skip
-    blocks.sort(key=lambda block: places.get(block["site"], len(places)))
-    # Where the most kinds of power meet is where hours are worth seeing first.
-    start = max(range(len(blocks)), key=lambda k: (len(blocks[k]["series"]), k), default=0)
-    return {"hours_per_step": hours, "start": start, "drawn": drawn, "blocks": blocks}
+    shown: list[str] = []
+    for site, periods in parts.items():
+        made = [_block(rows, drawn, hours) for rows in periods]
+        room -= _size(made)
+        if room < 0 and shown:
+            break
+        blocks += made
+        shown.append(site)
+    return blocks, shown
 
 
-def _size(packed: dict[str, Any]) -> int:
-    return sum(len(s["data"]) for b in packed["blocks"] for s in b["series"].values())
+def packed_dispatch(
+    result: Result, room: int | None = None, first: Sequence[str] = ()
+) -> dict[str, Any] | None:
+    """Series of the page's dispatch chart, None if there is no dispatch.
 
-
-def packed_dispatch(result: Result) -> dict[str, Any] | None:
-    """All series of the page's dispatch chart, None if there is no dispatch."""
+    Parameters
+    ----------
+    result : what is shown
+    room : bytes that they may take; what does not fit is averaged over 2, 4, … hours, and above
+        COARSEST the sites with least load are left out
+    first : sites that are not left out before others
+    """
     dispatch = result.dispatch
     if dispatch.empty or not {"site", "period"} <= set(dispatch.columns):
         return None
-    dispatch, look = _unused(dispatch), looks(technologies(result))
-    hours = 1
-    packed = _packed(dispatch, look, result.opened, hours)
-    while _size(packed) > MOST_BYTES and hours < 24:
+    room = MOST_BYTES if room is None else min(room, MOST_BYTES)
+    most = most_placed(result.tables["placement"])
+    drawn = _columns(dispatch, looks(technologies(result)))
+    found: dict[str, list[pd.DataFrame]] = {}
+    for (site, _), rows in dispatch.groupby(["site", "period"], sort=False):
+        found.setdefault(str(site), []).append(rows)
+    named = dict.fromkeys([*first, *most, *found])
+    parts = {site: found[site] for site in named if site in found}
+    many, hours = len(set(most) | set(found)), 1
+    blocks, shown = _packed(parts, drawn, hours, room)
+    while (len(shown) < len(parts) or _size(blocks) > room) and hours < (
+        COARSEST if many > MOST_SITES else 24
+    ):
         hours *= 2
-        packed = _packed(dispatch, look, result.opened, hours)
+        blocks, shown = _packed(parts, drawn, hours, room)
+    places = {site: k for k, site in enumerate(dict.fromkeys([*first, *result.opened]))}
+    blocks.sort(key=lambda block: places.get(block["site"], len(places)))
+    # Where the most kinds of power meet is where hours are worth seeing first.
+    start = max(range(len(blocks)), key=lambda k: (len(blocks[k]["series"]), k), default=0)
+    packed: dict[str, Any] = {
+        "hours_per_step": hours, "start": start, "drawn": drawn, "blocks": blocks,
+        "sites": len(shown), "of_sites": many,
+    }  # fmt: skip
     year = next(
         (row["value"] for _, row in result.inputs.get("settings", pd.DataFrame()).iterrows()
          if row.get("key") == "reference_year"), "")  # fmt: skip

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
+PIECE = 50_000
+"""Rows of the hourly series that are read at once."""
 TABLES: dict[str, tuple[str, ...]] = {
     "sites": ("site", "longitude", "latitude", "market", "jurisdiction", "opened", "open_period",
               "open_date"),
@@ -123,15 +128,45 @@ class Result:
         return [str(s) for s in sites[sites["opened"]].sort_values("open_date")["site"]]
 
 
-def read_result(folder: Path) -> Result:
-    """Read a result folder; a file that is not there is taken as empty."""
+def most_placed(placement: pd.DataFrame) -> dict[str, float]:
+    """Most IT load that a site ever serves [MW], largest first."""
+    placed = placement.groupby(["site", "period"])["it_mw"].sum()
+    most = placed.groupby(level="site").max().sort_values(ascending=False, kind="stable")
+    return {str(site): float(mw) for site, mw in most.items()}
+
+
+def read_result(folder: Path, *, hours_of: int | None = None, first: Sequence[str] = ()) -> Result:
+    """Read a result folder; a file that is not there is taken as empty.
+
+    Parameters
+    ----------
+    folder : result folder
+    hours_of : read the hours of so many sites only, the largest; None: of all
+    first : sites whose hours are read before those of others
+    """
     summary_file = folder / "summary.json"
     summary = json.loads(summary_file.read_text("utf-8")) if summary_file.exists() else {}
     tables = {name: _table(folder / "tables" / f"{name}.csv", name) for name in TABLES}
     inputs = {path.stem: _text_table(path) for path in sorted((folder / "inputs").glob("*.csv"))}
     hourly = folder / "dispatch.parquet"
-    dispatch = pd.read_parquet(hourly) if hourly.exists() else pd.DataFrame()
+    wanted = list(dict.fromkeys([*first, *most_placed(tables["placement"])]))
+    dispatch = pd.DataFrame()
+    if hourly.exists():
+        few = hours_of is not None and len(wanted) > hours_of
+        dispatch = _hours(hourly, wanted[:hours_of]) if few else pd.read_parquet(hourly)
     return Result(summary, tables, inputs, dispatch)
+
+
+def _hours(path: Path, sites: list[str]) -> pd.DataFrame:
+    """Hours of some sites, read piece by piece: all of them may not fit into memory."""
+    file = pq.ParquetFile(path)
+    parts = []
+    for piece in file.iter_batches(PIECE):
+        kept = piece.filter(pc.is_in(piece["site"], pa.array(sites, piece["site"].type)))
+        if kept.num_rows:
+            parts.append(kept.to_pandas())
+    empty = file.schema_arrow.empty_table().to_pandas()
+    return pd.concat(parts, ignore_index=True) if parts else empty
 
 
 def _text_table(path: Path) -> pd.DataFrame:

@@ -10,12 +10,14 @@ import plotly.graph_objects as go
 
 from optimizer.results.report.folder import Result, rows
 from optimizer.results.report.style import INK, PALETTE, figure, label
-from optimizer.results.report.words import amount, day, first_power, plain
+from optimizer.results.report.words import amount, day, first_periods, plain
 
 STEP_COLOURS = {
     "queue": PALETTE[4], "upgrade": PALETTE[6], "permit": PALETTE[1], "procurement": PALETTE[5],
     "construction": PALETTE[0], "commissioning": PALETTE[2],
 }  # fmt: skip
+MOST_SITES = 40
+"""Sites whose every build can be shown; the table has all."""
 MOST_ROWS = 150
 """Above this many rows only the first are drawn; the table has all."""
 OVERVIEW = "First build of each kind, all sites"
@@ -35,7 +37,7 @@ class Row:
 
     text: str
     site: str
-    steps: pd.DataFrame
+    steps: list[Any]
 
 
 def gantt_views(result: Result) -> dict[str, go.Figure]:
@@ -45,41 +47,59 @@ def gantt_views(result: Result) -> dict[str, go.Figure]:
         return {}
     ends = schedule.groupby(BUILD)["end"].transform("max")
     schedule = schedule.assign(ready=ends).sort_values(["ready", "start"])
-    sites = [s for s in result.opened if s in set(schedule["site"])]
-    sites += [s for s in dict.fromkeys(schedule["site"]) if s not in sites]
+    known = dict.fromkeys(schedule["site"])
+    sites = list(dict.fromkeys([*(s for s in result.opened if s in known), *known]))
     first = schedule["ready"] == schedule.groupby(["site", "kind", "item"])["ready"].transform(
         "min"
     )
     span = (schedule["start"].min(), schedule["end"].max())
     overview = schedule[first]
-    views = {OVERVIEW: _figure(result, _lines(overview, sites, ""), overview["end"].max(), span[0])}
-    for site in sites:
+    starts = dict(zip(result.periods, result.spans, strict=False))
+    begun = {site: starts[period][0] for site, period in first_periods(result).items()
+             if period in starts}  # fmt: skip
+    firsts, builds = _of_sites(overview), _of_sites(schedule)
+    views = {OVERVIEW: _figure(begun, _lines(firsts, sites, ""), overview["end"].max(), span[0])}
+    for site in sites[:MOST_SITES]:
         views[f"{site}: every build"] = _figure(
-            result, _lines(schedule, [site], ", {period}"), span[1], span[0])  # fmt: skip
+            begun, _lines(builds, [site], ", {period}"), span[1], span[0])  # fmt: skip
     return views
 
 
-def _lines(schedule: pd.DataFrame, sites: list[str], detail: str) -> list[Row]:
+def _of_sites(schedule: pd.DataFrame) -> dict[str, list[Any]]:
+    """Steps of each site in the order of the schedule."""
+    found: dict[str, list[Any]] = {}
+    for step in rows(schedule):
+        found.setdefault(step.site, []).append(step)
+    return found
+
+
+def _lines(schedule: dict[str, list[Any]], sites: list[str], detail: str) -> list[Row]:
     """Lines of the sites: a head, then their builds by the day they are ready."""
-    lines = []
+    lines: list[Row] = []
     for site in sites:
-        mine = schedule[schedule["site"] == site]
-        lines.append(Row(f"<b>{label(site)}</b>", site, mine[mine["kind"] == "opening"]))
-        builds = mine[mine["kind"] != "opening"]
-        for (_, kind, item, _variant, period), steps in builds.groupby(BUILD, sort=False):
-            text = f"grid, {item}" if kind == "interconnection" else plain(str(item))
+        if len(lines) >= MOST_ROWS:
+            break
+        mine = schedule.get(site, [])
+        lines.append(Row(f"<b>{label(site)}</b>", site, [s for s in mine if s.kind == "opening"]))
+        builds: dict[tuple[str, ...], list[Any]] = {}
+        for s in mine:
+            if s.kind != "opening":
+                builds.setdefault((s.kind, s.item, s.variant, s.period), []).append(s)
+        for (kind, item, _variant, period), steps in builds.items():
+            text = f"grid, {item}" if kind == "interconnection" else plain(item)
             lines.append(Row(label(text + detail.format(period=period)), site, steps))
     return lines[:MOST_ROWS]
 
 
-def _figure(result: Result, lines: list[Row], last: pd.Timestamp, first: pd.Timestamp) -> go.Figure:
+def _figure(
+    begun: dict[str, pd.Timestamp], lines: list[Row], last: pd.Timestamp, first: pd.Timestamp
+) -> go.Figure:
     traces: list[Any] = []
     for step, shade in STEP_COLOURS.items():
-        parts = [(k, r) for k, line in enumerate(lines)
-                 for r in rows(line.steps[line.steps["step"] == step])]  # fmt: skip
+        parts = [(k, r) for k, line in enumerate(lines) for r in line.steps if r.step == step]
         if parts:
             traces.append(_bars(step, shade, parts))
-    traces += _marks(result, lines)
+    traces += _marks(begun, lines)
     made = figure(traces, "", height=110 + 24 * len(lines), barmode="overlay")
     room = (last - first) * 0.25  # for the texts right of the last marks
     made.update_xaxes(type="date", side="top", tickformat="%Y", dtick="M12",
@@ -108,19 +128,12 @@ def _bars(step: str, shade: str, parts: list[tuple[int, Any]]) -> go.Bar:
     )  # fmt: skip
 
 
-def _marks(result: Result, lines: list[Row]) -> list[go.Scatter]:
+def _marks(begun: dict[str, pd.Timestamp], lines: list[Row]) -> list[go.Scatter]:
     """Openings, days of energization with what comes, and the first load of each site."""
     opened, online = (
-        [
-            (k, r)
-            for k, line in enumerate(lines)
-            for r in rows(line.steps[line.steps["step"] == step])
-        ]
+        [(k, r) for k, line in enumerate(lines) for r in line.steps if r.step == step]
         for step in ("open", "online")
     )
-    starts = dict(zip(result.periods, result.spans, strict=False))
-    begun = {site: starts[period][0] for site, (period, _) in first_power(result).items()
-             if period in starts}  # fmt: skip
     heads = [(k, line.site) for k, line in enumerate(lines)
              if line.text.startswith("<b>") and line.site in begun]  # fmt: skip
     made = []

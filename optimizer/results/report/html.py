@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from optimizer.errors import MachineError
+from optimizer.errors import MachineError, UsageError
 from optimizer.results.report import words
 from optimizer.results.report.capacity import (
     capacity_chart,
@@ -29,7 +30,7 @@ from optimizer.results.report.cost import (
     cost_words,
 )
 from optimizer.results.report.dates import critical_table, dates_words, milestone_table
-from optimizer.results.report.dispatch import packed_dispatch
+from optimizer.results.report.dispatch import MOST_SITES, packed_dispatch
 from optimizer.results.report.folder import Result, read_result
 from optimizer.results.report.gantt import OVERVIEW, gantt_views
 from optimizer.results.report.limits import limit_rows, limits_chart
@@ -56,6 +57,10 @@ GRID = ("interconnections", "interconnection_steps")
 BUILDS = ("campus_blocks", "technologies", "interconnections", "permits", "components", "supply")
 MONEY = (*POWER, "sites", "campus_blocks", "fuels", "tariffs", "interconnections", "permits")
 OPERATION = (*POWER, *GRID, "tariffs", "fuels", "sites", "workloads")
+PAGE_BYTES, TEXT_BYTES = 7_900_000, 700_000
+"""Most bytes of the page, and of it for words and tables; the hours take what charts leave."""
+MOST_ROWS = 300
+"""Rows of a table in the page; the workbook and the tables as CSV have all."""
 FIRST_LIMITS = 15
 """Rows of the table of limits that are shown unfolded."""
 
@@ -82,21 +87,30 @@ class Chart:
     notes: list[tuple[str, str]]
 
 
-def write_report(folder: Path, target: Path | None = None) -> Path:
+def write_report(folder: Path, target: Path | None = None, *, sites: Sequence[str] = ()) -> Path:
     """Build ``report.html`` in a result folder from what the folder holds.
 
     Parameters
     ----------
     folder : result folder as in ``docs/results.md``; a missing file is shown as missing
     target : file to write; None: ``report.html`` in the folder
+    sites : whose hours are shown before those of others, where not all fit
 
     Returns
     -------
     path of the page written
+
+    Raises
+    ------
+    UsageError : a site is not in the result
+    MachineError : the target cannot be written
     """
-    result = read_result(folder)
+    result = read_result(folder, hours_of=MOST_SITES, first=sites)
+    unknown = [s for s in sites if s not in set(result.tables["sites"]["site"])]
+    if unknown:
+        raise UsageError(f"The result has no site {words.listing(unknown)}.")
     path = folder / "report.html" if target is None else target
-    text = _page(result)
+    text = _page(result, sites)
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
@@ -163,12 +177,14 @@ def _figures_json(charts: dict[str, Chart]) -> Markup:
     return script_json("{" + ",".join(parts) + "}")
 
 
-def _page(result: Result) -> str:
+def _page(result: Result, sites: Sequence[str]) -> str:
     marks = stamps(result.inputs)
     charts = all_charts(result, marks)
     limits = limit_rows(result)
     check = result.summary.get("verification")
-    dispatch = packed_dispatch(result)
+    figures_json, library = _figures_json(charts), get_plotlyjs()
+    room = PAGE_BYTES - TEXT_BYTES - len(library.encode()) - len(figures_json.encode())
+    dispatch = packed_dispatch(result, room, sites)
     environment = Environment(
         loader=PackageLoader("optimizer.results.report"), autoescape=True,
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
@@ -181,7 +197,9 @@ def _page(result: Result) -> str:
         tiles=words.tiles(result),
         figures=words.key_figures(result),
         charts=charts,
-        figures_json=_figures_json(charts),
+        figures_json=figures_json,
+        most_rows=MOST_ROWS,
+        asked=bool(sites),
         dispatch=dispatch,
         dispatch_json=script_json(dispatch),
         dispatch_notes=notes(marks, OPERATION),
@@ -199,7 +217,7 @@ def _page(result: Result) -> str:
         marks=marks,
         sources=sources(result.inputs),
         run=_run_rows(result.summary),
-        plotly_js=Markup(get_plotlyjs()),  # the library's own text
+        plotly_js=Markup(library),  # the library's own text
     )
 
 

@@ -96,8 +96,9 @@ def limit_rows(result: Result) -> list[dict[str, Any]]:
     """One row a limit and scope, where it is closest; binding first."""
     limits = _real(result)
     shown = []
+    of_pair = dict(list(limits.groupby(["limit", "scope"], sort=False)))
     for limit, scope in _ranked(limits):
-        mine = limits[(limits["limit"] == limit) & (limits["scope"] == scope)]
+        mine = of_pair[limit, scope]
         tight = mine.loc[mine["share"].idxmax()]
         binding = list(mine.loc[mine["binding"], "period_or_year"])
         is_money = tight["unit"] == "USD"

@@ -10,8 +10,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from optimizer.results.report.folder import Result, rows
-from optimizer.results.report.sites import most_placed
+from optimizer.results.report.folder import Result, most_placed, rows
 from optimizer.results.report.style import GREY, INK, PALETTE, figure, label
 from optimizer.results.report.words import amount, month
 
@@ -29,6 +28,8 @@ STATES = (
     ("TX", -99.7, 30.4), ("UT", -111.6, 39.3), ("VT", -72.7, 44.1), ("VA", -78.5, 37.5),
     ("WA", -120.4, 47.4), ("WV", -80.7, 38.6), ("WI", -89.8, 44.6), ("WY", -107.5, 43.0),
 )  # fmt: skip
+MOST_NAMES = 60
+"""With more sites only so many chosen ones, the largest, have their names beside them."""
 LEAST_MARGIN = 1.8
 """Degrees shown around the outermost sites."""
 PLACES = (
@@ -108,9 +109,9 @@ def _places(points: list[tuple[float, float, str]], across: list[float]) -> list
 
 
 def _site_points(
-    result: Result, sites: pd.DataFrame, opened: bool, places: list[str]
+    result: Result, sites: pd.DataFrame, opened: bool, places: dict[str, str]
 ) -> go.Scatter:
-    most = most_placed(result)
+    most = most_placed(result.tables["placement"])
     texts = [
         f"<b>{label(r.site)}</b><br>{label(r.market)}, {label(r.jurisdiction)}<br>" + (
             f"opens {month(r.open_date) or 'without date'}, "
@@ -126,8 +127,9 @@ def _site_points(
     weight = ("<b>", "</b>") if opened else ("", "")
     return go.Scatter(
         x=sites["longitude"].tolist(), y=sites["latitude"].tolist(), marker=marker,
-        mode="markers+text", text=[f"{weight[0]}{label(s)}{weight[1]}" for s in sites["site"]],
-        textposition=places, textfont={"color": INK if opened else "#57606a", "size": 12},
+        mode="markers+text",
+        text=[f"{weight[0]}{label(s)}{weight[1]}" if s in places else "" for s in sites["site"]],
+        textposition=[places.get(s, PLACES[0][0]) for s in sites["site"]], textfont={"color": INK if opened else "#57606a", "size": 12},
         hovertext=texts, hoverinfo="text", cliponaxis=False,
         name="opened (larger: more IT load)" if opened else "not chosen",
     )  # fmt: skip
@@ -141,9 +143,14 @@ def site_map(result: Result) -> go.Figure | None:
     sites = sites.sort_values("opened", ascending=False, kind="stable")
     across, up = _frame(pd.concat([sites[["longitude", "latitude"]],
                                    regions[["longitude", "latitude"]]]))  # fmt: skip
-    names = [(r.longitude, r.latitude, str(r.site)) for r in rows(sites)]
+    named = sites
+    if len(sites) > MOST_NAMES:
+        largest = list(most_placed(result.tables["placement"]))[:MOST_NAMES]
+        named = sites[sites["site"].isin(largest)]
+    names = [(r.longitude, r.latitude, str(r.site)) for r in rows(named)]
     names += [(r.longitude, r.latitude, str(r.region)) for r in rows(regions)]
-    places = _places(names, across)
+    found = _places(names, across) if names else []
+    places = dict(zip(named["site"], found, strict=False))
     x, y = _borders()
     traces = [go.Scatter(x=x, y=y, mode="lines", line={"color": GREY, "width": 0.8},
                          hoverinfo="skip", showlegend=False)]  # fmt: skip
@@ -159,12 +166,12 @@ def site_map(result: Result) -> go.Figure | None:
     chosen = int(sites["opened"].sum())
     for opened, part in ((True, slice(0, chosen)), (False, slice(chosen, len(sites)))):
         if len(sites[part]):
-            traces.append(_site_points(result, sites[part], opened, places[part]))
+            traces.append(_site_points(result, sites[part], opened, places))
     if len(regions):
         traces.append(go.Scatter(
             x=regions["longitude"].tolist(), y=regions["latitude"].tolist(), mode="markers+text",
             text=[f"<i>{label(r)}</i>" for r in regions["region"]], name="region of load",
-            textposition=places[len(sites) :], hoverinfo="text", textfont={"color": "#57606a"},
+            textposition=found[len(named) :], hoverinfo="text", textfont={"color": "#57606a"},
             hovertext=[f"region of load: {label(r)}" for r in regions["region"]],
             marker={"symbol": "square-open", "size": 9, "color": INK, "line": {"width": 1.5}},
         ))  # fmt: skip

@@ -6,30 +6,25 @@ from typing import Any
 
 import pandas as pd
 
-from optimizer.results.report.folder import Result, rows
+from optimizer.results.report.folder import Result, most_placed, rows
 from optimizer.results.report.words import amount, first_power, month, power_at
 
 Table = tuple[list[str], list[list[str]]]
 """Head and rows."""
 
 
-def most_placed(result: Result) -> dict[str, float]:
-    """Most IT load that a site ever serves [MW]."""
-    placed = result.tables["placement"].groupby(["site", "period"])["it_mw"].sum()
-    return {str(site): float(mw) for site, mw in placed.groupby(level="site").max().items()}
-
-
 def chosen_table(result: Result) -> Table:
     """When each chosen site opens, its first load and power, and its power in the end."""
     sites = result.tables["sites"].set_index("site")
-    begun, most = first_power(result), most_placed(result)
+    begun, most = first_power(result), most_placed(result.tables["placement"])
     last = result.periods[-1] if result.periods else ""
+    power_then = power_at(result, dict.fromkeys(result.opened, last))
     lines = []
     for site in result.opened:
         period, power = begun.get(site, ("never", []))
         lines.append([
             site, month(sites.at[site, "open_date"]), period, _power(power),
-            _power(power_at(result, site, last)), amount(most.get(site, 0.0), "MW"),
+            _power(power_then[site]), amount(most.get(site, 0.0), "MW"),
         ])  # fmt: skip
     head = [
         "Chosen site",
@@ -50,7 +45,7 @@ def _power(parts: list[str]) -> str:
 def candidate_table(result: Result) -> Table:
     """Chosen and other sites beside each other: what each offers."""
     sites = result.tables["sites"].sort_values(["opened", "open_date"], ascending=[False, True])
-    offered, most, grid = _stated(result), most_placed(result), _grid(result)
+    offered, most, grid = _stated(result), most_placed(result.tables["placement"]), _grid(result)
     prices = _prices(result)
     lines = []
     for site in rows(sites):

@@ -36,6 +36,15 @@ def label(text: object) -> str:
     return html.escape(str(text), quote=False)
 
 
+MOST_SITES = 24
+"""Sites that a chart tells apart; the others are one series."""
+
+
+def others(count: int) -> str:
+    """Name of the series of all sites that are not shown apart."""
+    return f"{count} other sites" if count > 1 else "1 other site"
+
+
 def colour(place: int) -> str:
     """Colour of the n-th series."""
     return PALETTE[place % len(PALETTE)]

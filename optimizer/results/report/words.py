@@ -22,7 +22,8 @@ LIMIT_WORDS = {"campus": "room for IT", "component slots": "equipment slots"}
 NEAR = 0.95
 """Share of a limit from which it is named beside those that bind: units are whole."""
 
-
+MOST_SENTENCES = 40
+"""Sites whose first power is told in a sentence each."""
 STATUS_WORDS = {
     "optimal": "proven within the asked gap", "feasible": "a full plan, above the asked gap",
 }  # fmt: skip
@@ -126,29 +127,39 @@ def delay_cost(result: Result) -> float | None:
     return None if costs.empty else float(costs.loc[costs["category"] == "delay", "usd"].sum())
 
 
+def first_periods(result: Result) -> dict[str, str]:
+    """Per site that serves load, as they open: its first period."""
+    names = result.periods
+    periods = {name: k for k, name in enumerate(names)}
+    load = result.tables["placement"]
+    load = load[(load["it_mw"] > 0) & load["period"].isin(names)]
+    first = load["period"].map(periods).groupby(load["site"]).min().to_dict()
+    return {site: names[first[site]] for site in result.opened if site in first}
+
+
 def first_power(result: Result) -> dict[str, tuple[str, list[str]]]:
     """Per site that serves load: its first period, and the power that then stands."""
-    periods = {name: k for k, name in enumerate(result.periods)}
-    load = result.tables["placement"]
-    found = {}
-    for site in result.opened:
-        served = load[(load["site"] == site) & (load["it_mw"] > 0)]["period"]
-        served_at = [periods[p] for p in served if p in periods]
-        if served_at:
-            first = result.periods[min(served_at)]
-            found[site] = (first, power_at(result, site, first))
-    return found
+    begun = first_periods(result)
+    power = power_at(result, begun)
+    return {site: (period, power[site]) for site, period in begun.items()}
 
 
-def power_at(result: Result, site: str, period: str) -> list[str]:
-    """What power stands at a site in a period, most first: technology (MW)."""
-    capacity, grid = result.tables["capacity"], result.tables["interconnection"]
-    stands = capacity[(capacity["site"] == site) & (capacity["period"] == period)]
-    power = stands.groupby("technology")["standing_mw"].sum().to_dict()
-    joined = grid[(grid["site"] == site) & (grid["period"] == period)]
-    power["grid"] = float((joined["firm_mw"] + joined["flexible_mw"]).sum())
-    known = sorted(power.items(), key=lambda item: -item[1])
-    return [f"{plain(str(name))} ({amount(float(mw), 'MW')})" for name, mw in known if mw >= 0.05]
+def power_at(result: Result, when: dict[str, str]) -> dict[str, list[str]]:
+    """What power stands at sites in a period of each, most first: technology (MW)."""
+    grid = result.tables["interconnection"]
+    grid = grid.assign(technology="grid", standing_mw=grid["firm_mw"] + grid["flexible_mw"])
+    stands: dict[str, dict[str, float]] = {site: {} for site in when}
+    # By name, then the grid: the order among equals.
+    for table in (result.tables["capacity"].sort_values("technology", kind="stable"), grid):
+        mine = table[table["site"].map(when) == table["period"]]
+        for site, name, mw in zip(mine["site"], mine["technology"], mine["standing_mw"],
+                                  strict=True):  # fmt: skip
+            stands[site][name] = stands[site].get(name, 0.0) + float(mw)
+    return {
+        site: [f"{plain(str(name))} ({amount(mw, 'MW')})"
+               for name, mw in sorted(power.items(), key=lambda item: -item[1]) if mw >= 0.05]
+        for site, power in stands.items()
+    }  # fmt: skip
 
 
 def openings(result: Result) -> list[str]:
@@ -159,7 +170,8 @@ def openings(result: Result) -> list[str]:
     dated = [f"{s} ({month(sites.at[s, 'open_date']) or 'no date'})" for s in result.opened]
     verb = "site opens" if len(dated) == 1 else "sites open"
     said = [f"{len(dated)} of {len(sites)} candidate {verb}: {listing(dated)}."]
-    closed = [str(s) for s in sites.index if s not in result.opened]
+    known = set(result.opened)
+    closed = [str(s) for s in sites.index if s not in known]
     return [*said, f"Not chosen: {listing(closed)}."] if closed else said
 
 
@@ -272,6 +284,9 @@ def decision(result: Result) -> list[str]:
     """The decision in plain words, with the first power of each site."""
     begun = [f"{site} is first powered in {period} by {listing(power) or 'nothing listed'}."
              for site, (period, power) in first_power(result).items()]  # fmt: skip
+    if len(begun) > MOST_SENTENCES:
+        more = f"{len(begun) - MOST_SENTENCES} more sites follow; the table capacity holds them."
+        begun = [*begun[:MOST_SENTENCES], more]
     said = headline(result)
     at = 1 + said.index(dates(result))
     return [*said[:at], *begun, *said[at:]]
