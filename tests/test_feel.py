@@ -93,7 +93,8 @@ def test_quiet_prints_the_folder_only(small: Path) -> None:
 
 
 def test_the_solver_does_not_write_between_the_lines(shown: str) -> None:
-    assert "HiGHS" not in shown
+    assert "Running HiGHS" not in shown
+    assert "Copyright" not in shown
 
 
 @pytest.mark.parametrize("command", COMMANDS)
