@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from optimizer.errors import OptimizerError
+from optimizer.errors import NoPlanError, OptimizerError
 from optimizer.model.build import Planning, build
 from optimizer.preparing.case import Case
 from optimizer.settings import OnProgress, RunOptions, ShouldStop
@@ -122,6 +122,9 @@ class Engine(Run):
 
     def no_plan(self) -> OptimizerError:
         """Why there is no plan, told within the time that is left."""
+        if self.given is not None:
+            # With another share of what all share there may be one: no reason to look for why.
+            return NoPlanError("these sites with their share of the deadlines have no plan")
         return explain.no_plan(
             self.planning, self.arrays, self.known.pool, seconds=self.left,
             threads=self.options.threads,

@@ -169,7 +169,13 @@ def _many(run: ManySites) -> Solved:
     reason = _searched(run, run.search)
     run.checkpoint.save(run.state, now=True)
     if not np.isfinite(run.total):
-        raise _stopped(run)
+        if reason == "interrupted":
+            raise _stopped(run)
+        raise StoppedError(
+            f"No plan was found within {run.seconds:.0f} s that meets all deadlines (max_backlog_mw "
+            "in demand). Give it more time (--time-limit); --engine few plans all sites in one "
+            "model, slowly, and tells which limits clash if there is no plan."
+        )
     run.phase = "settle"
     engine, final = run.settle()
     # The plan's own delay: none is taken for unavoidable that might be avoided.
