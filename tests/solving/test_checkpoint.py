@@ -12,6 +12,7 @@ from benchmarks.stages import staged
 from optimizer.errors import UsageError
 from optimizer.preparing.case import prepare
 from optimizer.settings import RunOptions
+from optimizer.solving import checkpoint
 from optimizer.solving.engine import Engine
 from optimizer.solving.many.engine import ManySites
 from optimizer.solving.run import Run
@@ -21,13 +22,18 @@ from tests.support import case
 
 
 @pytest.mark.parametrize("kind", [Engine, ManySites])
-def test_plan_bound_and_cuts_are_taken_up(kind: Any, tmp_path: Path) -> None:
+def test_plan_bound_and_cuts_are_taken_up(
+    kind: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "EVERY_SECONDS", 0.0)
     prepared = prepare(staged(3, 2, areas=2))
     options = RunOptions(gap=1e-6, time_limit_s=15, checkpoint=tmp_path / "state")
     found: list[Run] = []
     first: Run = kind(prepared, options, None, lambda: bool(found and found[0].total < 1e30))
     found.append(first)
     first.search()  # type: ignore[attr-defined]
+    # What was written on the way is of the whole, not of a part of it.
+    assert set(first.checkpoint.load()) == set(first.state())
     first.checkpoint.save(first.state, now=True)
     again: Run = kind(prepared, replace(options, resume=True), None, lambda: True)
     again.search()  # type: ignore[attr-defined]

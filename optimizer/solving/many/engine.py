@@ -78,6 +78,11 @@ class ManySites(Run):
                   f"{len(self.known.of)} kinds of blocks")  # fmt: skip
 
     @property
+    def _own(self) -> RunOptions:
+        """Options of engines for some sites, which leave the checkpoint to the whole."""
+        return replace(self.options, checkpoint=None, resume=False)
+
+    @property
     def cuts(self) -> int:
         """Cuts known so far."""
         return len(self.known.pool)
@@ -142,7 +147,7 @@ class ManySites(Run):
     # -- some sites by themselves -----------------------------------------------------------
 
     def _engine(self, case: Case, used: dict[Key, float], seconds: float, gap: float) -> Engine:
-        options = replace(self.options, gap=gap, time_limit_s=max(1.0, seconds))
+        options = replace(self._own, gap=gap, time_limit_s=max(1.0, seconds))
         cuts = self.known.cuts_of(list(case.sites))
         given = Given(self.oracle, cuts, used)
         return Engine(case, options, None, self.stopping, given)
@@ -451,6 +456,6 @@ class ManySites(Run):
         used = [s for s in self.parts if s in self.plans and self.plans[s].use.any()]
         chosen = used or list(self.parts)[:1]
         case = replace(self.case, sites={s: self.case.sites[s] for s in chosen})
-        engine = Engine(case, self.options, None, self._asked_to_stop, Given(self.oracle, (), {}))
+        engine = Engine(case, self._own, None, self._asked_to_stop, Given(self.oracle, (), {}))
         engine.best = Incumbent(self._point(engine, chosen), Truth(co2_price=self.co2(self.prices)))
         return engine, engine.settle()
