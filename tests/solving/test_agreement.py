@@ -86,7 +86,7 @@ def test_decomposition_and_monolith_agree(seed: int) -> None:
     assert split.report.objective == pytest.approx(optimum, rel=1e-6)
     assert split.report.bound <= optimum * (1 + 1e-7)
     # Prices of the joint rows leave a gap of their own, but bound and plan enclose the optimum.
-    many = solve_case(prepared, RunOptions(gap=1e-3, time_limit_s=10, engine="many"))
+    many = solve_case(prepared, RunOptions(gap=1e-3, time_limit_s=4, engine="many"))
     assert many.report.bound <= optimum + 1e-7 * abs(optimum)
     assert many.report.objective >= optimum - 1e-6 * abs(optimum)
     assert many.report.objective <= optimum + 0.02 * abs(optimum)

@@ -302,4 +302,4 @@ def test_a_bug_there_does_not_cost_the_plan(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(engine, "why_this", fail)
     plan = solve(base())
     assert plan.report.status == "optimal"
-    assert "why: not told, ZeroDivisionError: a bug" in plan.report.log[-1]
+    assert any("why: not told, ZeroDivisionError: a bug" in line for line in plan.report.log)
