@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -76,6 +77,8 @@ def run(
     budget = limit - max(KEPT_SECONDS, KEPT_SHARE * limit) - (now - begin)
     budgeted = dataclasses.replace(options, time_limit_s=max(1.0, budget), checkpoint=kept)
     plan = solve_case(case, budgeted, on_progress, should_stop, start_from, prefer)
+    # Planning models hold each other in circles; what follows needs their memory.
+    gc.collect()
     plan.report.timing.update(read=prepare_at - read_at, prepare=now - prepare_at)
     verify_at = time.monotonic()
     verification = verify_plan(inputs, plan.tables, plan.dispatch, plan.report.objective)
