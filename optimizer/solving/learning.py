@@ -93,9 +93,8 @@ class Learning:
         ]
         for outcome in self.oracle.evaluate(tasks):
             task = outcome.task
-            own = self._mean_cost(task.site, task.period)
             for p in self.oracle.same_hours(task.period):
-                ratio = self._mean_cost(task.site, p) / own
+                ratio = self.oracle.growth(task.site, task.period, p)
                 cut = self.oracle.cut(task.site, p, outcome.prices * ratio)
                 self.pool.add(task.site, p, cut)
 
@@ -114,17 +113,14 @@ class Learning:
                 continue
             for other in self.kin[task.site]:
                 self._offer(other, task.period, outcome.prices, x, task.purpose)
-            own = self._mean_cost(task.site, task.period)
             for p in self.oracle.same_hours(task.period):
                 if p != task.period:
-                    ratio = self._mean_cost(task.site, p) / own if task.purpose == COST else 1.0
+                    ratio = (
+                        self.oracle.growth(task.site, task.period, p)
+                        if task.purpose == COST
+                        else 1.0
+                    )
                     self._offer(task.site, p, outcome.prices * ratio, x, task.purpose)
-
-    def _mean_cost(self, site: str, period: int) -> float:
-        """Sum of running costs of supplies, to scale prices from one period to another."""
-        cost = self.oracle.cost(site, period)
-        unserved = self.oracle.shape(site, period).groups["unserved"]
-        return max(float(cost.sum() - cost[unserved].sum()), 1e-9)
 
     def _row(self, site: str, cut: np.ndarray, purpose: str) -> np.ndarray:
         """A cut's coefficients in the units of its row: k$, MW of load, kt above the quota."""

@@ -18,6 +18,7 @@ from dataclasses import replace
 import numpy as np
 
 from optimizer.errors import OptimizerError
+from optimizer.model.blocks import T_PER_LINK
 from optimizer.preparing.case import Case
 from optimizer.settings import OnProgress, RunOptions, ShouldStop
 from optimizer.solving.checkpoint import State, text, value
@@ -60,9 +61,7 @@ class ManySites(Run):
         self.parts, self.joint = split(case, self.threads, self.note)
         self.oracle = make_oracle(case, options, self.gap)
         self.known = Known(case, self.oracle)
-        self.pricing = Pricing(
-            self.parts, self.known, self.threads, int(case.inputs.setting("seed"))
-        )
+        self.pricing = Pricing(self.parts, self.known, self.threads)
         self.random = np.random.default_rng(int(case.inputs.setting("seed")))
         self.prices = np.zeros(self.joint.rows)
         self.worth: dict[str, float] = {}
@@ -112,9 +111,9 @@ class ManySites(Run):
         """Price of each group's cap [k$/t, discounted]."""
         return {g: max(0.0, -float(prices[k])) / 1000 for g, k in self.joint.co2_row.items()}
 
-    def price(self, prices: np.ndarray, *, whole: bool = False) -> list[Priced]:
+    def price(self, prices: np.ndarray) -> list[Priced]:
         """Every site by itself at these prices; raises the bound."""
-        found = self.pricing.all(list(self.parts), prices, whole)
+        found = self.pricing.all(list(self.parts), prices)
         bound = self.joint.bound(prices, sum(min(f.bound, 0.0) for f in found))
         if bound > self.bound:
             self.prices = prices
@@ -160,7 +159,7 @@ class ManySites(Run):
 
     def _duals(self, engine: Engine, row_dual: np.ndarray) -> np.ndarray:
         """Duals of an engine's planning rows as prices of the joint rows."""
-        number = {key: k for k, key in enumerate(self.joint.keys)}
+        number = self.joint.number
         prices = np.zeros(self.joint.rows)
         keys = zip(engine.arrays.row_owner, engine.arrays.row_index, strict=True)
         for row, key in enumerate(keys):
@@ -194,21 +193,20 @@ class ManySites(Run):
         """The plans of an engine's sites from its best plan."""
         assert engine.best is not None
         x, truth = engine.best.x, engine.best.truth
-        value: dict[str, dict[Key, float]] = {s: {} for s in engine.case.sites}
+        chosen: dict[str, dict[Key, float]] = {s: {} for s in engine.case.sites}
         for v, at in zip(engine.arrays.variables, x, strict=True):
             block = v.parent_block()
             if block.index() is not None:
-                value[block.index()][v.parent_component().local_name, v.index()] = float(at)
+                chosen[block.index()][v.parent_component().local_name, v.index()] = float(at)
         plans = {}
-        for site, by_key in value.items():
+        for site, by_key in chosen.items():
             part = self.parts[site]
             own = np.array([by_key.get(key, 0.0) for key in part.names])
-            for p, operated in (
-                (p, truth.operating.get((site, p))) for p in range(len(self.case.periods))
-            ):
+            for p in range(len(self.case.periods)):
+                operated = truth.operating.get((site, p))
                 own[part.arrays.operating[site][p]] = operated.cost if operated else 0.0
                 if operated is not None and ("co2_quota", p) in self.place[site]:
-                    own[self.place[site]["co2_quota", p]] = operated.co2 / 1000.0
+                    own[self.place[site]["co2_quota", p]] = operated.co2 / T_PER_LINK
             for p, kind in enumerate(self.known.kinds[site]):
                 at = np.maximum(own[part.arrays.link[site][:, p]], 0.0)
                 if at.any():

@@ -70,18 +70,12 @@ class Known:
             kind = int(self.kinds[task.site][p])
             row = outcome.cut
             if kind != own:
-                scale = self._mean_cost(kind) / self._mean_cost(own)
-                ratio = 1.0 if task.purpose == ADEQUACY else scale
+                adequacy = task.purpose == ADEQUACY
+                ratio = 1.0 if adequacy else self.oracle.growth(task.site, task.period, p)
                 row = self.oracle.cut(task.site, p, outcome.prices * ratio, task.purpose)
             if task.purpose == ADEQUACY:
                 row = row / max(float(row.max(initial=0.0)), 1e-12)
             yield kind, row
-
-    def _mean_cost(self, kind: int) -> float:
-        site, p = self.of[kind]
-        cost = self.oracle.cost(site, p)
-        unserved = self.oracle.shape(site, p).groups["unserved"]
-        return max(float(cost.sum() - cost[unserved].sum()), 1e-9)
 
     def learn(
         self, points: Mapping[str, np.ndarray], co2: Mapping[str, float]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
@@ -72,6 +73,11 @@ class Joint:
     def rows(self) -> int:
         """Number of joint rows."""
         return len(self.keys)
+
+    @cached_property
+    def number(self) -> dict[Key, int]:
+        """Row of each (constraint, index)."""
+        return {key: k for k, key in enumerate(self.keys)}
 
     def owned(self, *owners: str) -> np.ndarray:
         """Whether each row belongs to one of these constraints."""

@@ -10,17 +10,15 @@ import highspy
 import numpy as np
 import scipy.sparse as sp
 
-from optimizer.solving.highs import INFINITY, make_model, run_lp, run_mip
+from optimizer.solving.highs import INFINITY, make_model, run_lp
 from optimizer.solving.many.known import Known
 from optimizer.solving.many.parts import Part
-from optimizer.solving.planning_arrays import DISCRETE, KINDS
 
 LAZY_ROUNDS = 25
 VIOLATED = 1e-6
 """Relative to a block's cost, what a cut may miss while a site is priced."""
 SHORT_MW = 1e-4
 SECONDS = 20.0
-MIP_GAP = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +27,12 @@ class Priced:
 
     site: str
     bound: float
-    value: float
     x: np.ndarray | None
+
+    @property
+    def value(self) -> float:
+        """Reduced cost of ``x``, which is the bound; infinite without one [k$]."""
+        return INFINITY if self.x is None else self.bound
 
 
 class Pricing:
@@ -39,9 +41,8 @@ class Pricing:
     Each site keeps the cuts that mattered at its last points.
     """
 
-    def __init__(self, parts: dict[str, Part], known: Known, threads: int, seed: int) -> None:
+    def __init__(self, parts: dict[str, Part], known: Known, threads: int) -> None:
         self.parts, self.pool, self.kinds = parts, known.pool, known.kinds
-        self.seed = seed
         # The first cut of each kind bounds the operating cost from below.
         self._first = {name: {(p, 0) for p in range(len(known.kinds[name]))} for name in parts}
         self._threads = ThreadPoolExecutor(max_workers=max(1, threads))
@@ -55,31 +56,21 @@ class Pricing:
         """Begin again with the first cuts: numbers of the others have changed."""
         self._active: dict[str, set[tuple[int, int]]] = dict(self._first)
 
-    def all(self, sites: Sequence[str], prices: np.ndarray, whole: bool = False) -> list[Priced]:
+    def all(self, sites: Sequence[str], prices: np.ndarray) -> list[Priced]:
         """All these sites at the same prices of the joint rows [k$ a unit]."""
-        return list(self._threads.map(lambda name: self.one(name, prices, whole), sites))
+        return list(self._threads.map(lambda name: self.one(name, prices), sites))
 
-    def one(self, site: str, prices: np.ndarray, whole: bool) -> Priced:
-        """One site: its relaxation with the cuts that matter, then whole numbers."""
+    def one(self, site: str, prices: np.ndarray) -> Priced:
+        """One site: its continuous relaxation with the cuts that matter."""
         part = self.parts[site]
         form = part.form
         cost = form.map.T @ (part.arrays.cost - part.joint.T @ prices)
-        active, relaxed = self._relax(part, cost)
+        relaxed = self._relax(part, cost)
         if relaxed is None:
-            return Priced(site, -INFINITY, INFINITY, None)
-        value, x = relaxed
-        if not whole or value > -1e-6:
-            return Priced(site, value, value, x)
-        discrete = np.isin(form.kind, [KINDS.index(k) for k in DISCRETE])
-        model = self._model(
-            part, cost, sorted(active), discrete, mip_rel_gap=MIP_GAP, random_seed=self.seed
-        )
-        solved = form.solution(run_mip(model, discrete, SECONDS))
-        return Priced(site, max(solved.bound, value), solved.value, solved.x)
+            return Priced(site, -INFINITY, None)
+        return Priced(site, *relaxed)
 
-    def _relax(
-        self, part: Part, cost: np.ndarray
-    ) -> tuple[set[tuple[int, int]], tuple[float, np.ndarray] | None]:
+    def _relax(self, part: Part, cost: np.ndarray) -> tuple[float, np.ndarray] | None:
         """The linear program with the cuts that its optimum needs."""
         active = set(self._active[part.site])
         order = sorted(active)
@@ -88,7 +79,7 @@ class Pricing:
         for number in range(LAZY_ROUNDS):
             solved = form.solution(run_lp(model, SECONDS))
             if solved.x is None:
-                return active, None
+                return None
             x: np.ndarray = solved.x
             new = sorted(self._violated(part, x) - active)
             if not new or number == LAZY_ROUNDS - 1:
@@ -103,18 +94,17 @@ class Pricing:
         needed = np.abs(solved.row_dual[part.arrays.matrix.shape[0] :]) > 1e-9
         kept = {c for c, need in zip(order, needed, strict=False) if need}
         self._active[part.site] = kept | self._first[part.site]
-        return active, (solved.bound, x)
+        return solved.bound, x
 
     def _model(
-        self, part: Part, cost: np.ndarray, cuts: Sequence[tuple[int, int]],
-        whole: np.ndarray | None = None, **options: object,
+        self, part: Part, cost: np.ndarray, cuts: Sequence[tuple[int, int]]
     ) -> highspy.Highs:  # fmt: skip
         form = part.form
         rows, sides = form.cuts(self._rows(part, cuts))
         model = make_model(
             cost, form.lower, form.upper, sp.vstack([form.matrix, rows], format="csr"),
             np.append(form.row_lower, sides),
-            np.append(form.row_upper, np.full(len(sides), INFINITY)), whole, **options,
+            np.append(form.row_upper, np.full(len(sides), INFINITY)),
         )  # fmt: skip
         model.changeObjectiveOffset(float(part.arrays.cost @ form.shift))
         return model

@@ -65,7 +65,7 @@ def remaining(
     """
     total = placed(joint, plans)
     own = placed(joint, {s: plans[s] for s in sites if s in plans})
-    number = {key: k for k, key in enumerate(joint.keys)}
+    number = joint.number
     demand = {}
     for key, wanted in case.demand.items():
         row = number.get(("demand_met", key))
@@ -95,7 +95,7 @@ def remaining(
 def backlog_cost(case: Case, joint: Joint, plans: Mapping[str, SitePlan]) -> float:
     """Cost of what nobody serves [k$]; infinite where it may not wait."""
     total = placed(joint, plans)
-    number = {key: k for k, key in enumerate(joint.keys)}
+    number = joint.number
     cost = dict(zip((index for _, index in joint.names), joint.cost, strict=True))
     paid = 0.0
     for key, wanted in case.demand.items():

@@ -121,6 +121,15 @@ class Blocks:
             known = self._costs[key] = shape.cost(self.case.periods[period])
         return known
 
+    def growth(self, site: str, period: int, other: int) -> float:
+        """Running cost of supplies in another period of the same hours, over that in this one."""
+        return self._supplies(site, other) / self._supplies(site, period)
+
+    def _supplies(self, site: str, period: int) -> float:
+        cost = self.cost(site, period)
+        unserved = self.shape(site, period).groups["unserved"]
+        return max(float(cost.sum() - cost[unserved].sum()), 1e-9)
+
     def counted(self, site: str, period: int) -> np.ndarray:
         """Emissions that the CO2 cap counts, of each column [t/MWh]."""
         key = self.key(site, period)
