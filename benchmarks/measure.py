@@ -16,9 +16,10 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from optimizer.results import manifest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("optimizer", "highspy", "numba", "pyomo", "numpy", "scipy", "pandas", "linopy", "pypsa")
@@ -106,13 +107,7 @@ def python(module: str, *arguments: object, limit_s: float | None = None) -> Mea
 
 def versions() -> dict[str, str]:
     """Installed versions of the product and its peers."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+    return {"python": platform.python_version(), **manifest.versions(PACKAGES)}
 
 
 def machine() -> dict[str, Any]:

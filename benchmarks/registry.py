@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from benchmarks.cases import Size
 from benchmarks.measure import ROOT, Measured, python
 
 Record = dict[str, Any]
@@ -102,15 +103,8 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
-class Made:
-    """A case of :mod:`benchmarks.cases`; the fields are those of its ``Size``."""
-
-    sites: int
-    quarters: int = 0
-    years: int = 0
-    areas: int = 12
-    seed: int = 0
-    features: tuple[str, ...] = ()
+class Made(Size):
+    """A case of :mod:`benchmarks.cases`."""
 
     @property
     def name(self) -> str:

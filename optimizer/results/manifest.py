@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -26,10 +27,10 @@ class Manifest(BaseModel):
     files: dict[str, str]
 
 
-def versions() -> dict[str, str]:
-    """Installed versions of what decides a plan."""
+def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
+    """Installed versions of packages; by default of what decides a plan."""
     found = {}
-    for package in PACKAGES:
+    for package in packages:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
