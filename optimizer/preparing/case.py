@@ -28,6 +28,7 @@ from optimizer.preparing.contracts import (
     make_contracts,
     make_hedges,
     make_rules,
+    marginal_co2,
 )
 from optimizer.preparing.finance import (
     capital_recovery_factor,
@@ -169,6 +170,8 @@ class Site:
     contracts: tuple[Contract, ...] = ()
     clean: dict[str, np.ndarray] = field(default_factory=dict)
     """Carbon-free share of imported energy by hour, under each tariff."""
+    marginal_co2: np.ndarray | None = None
+    """CO2 of one more MWh imported [t/MWh], under the first tariff; None if it is not given."""
 
     @property
     def deliveries(self) -> tuple[Contract, ...]:
@@ -658,6 +661,7 @@ def _site(prep: _Preparation, number: int, row: pd.Series) -> Site:
         ),
         clean={tariff.tariff: prep.shared(
             clean_share(prep.tables, prep.inputs.profiles, tariff.tariff))},
+        marginal_co2=marginal_co2(prep.tables, prep.inputs.profiles, tariff.tariff),
     )  # fmt: skip
 
 

@@ -128,6 +128,16 @@ def clean_share(
     return np.full(HOURS_PER_YEAR, row["carbon_free_share"])
 
 
+def marginal_co2(
+    tables: Mapping[str, pd.DataFrame], profiles: Mapping[str, np.ndarray], tariff: str
+) -> np.ndarray | None:
+    """CO2 of one more MWh under a tariff, by hour [t/MWh]; None if it is not given."""
+    if not tariff:
+        return None
+    name = tables["tariffs"].set_index("tariff").loc[tariff, "marginal_co2_profile"]
+    return profiles[name] if name else None
+
+
 def escalation(row: Mapping[str, object], inflation: float | None) -> float:
     """Real growth of a contract's price a year."""
     yearly = float(row["escalation_per_year"])  # type: ignore[arg-type]

@@ -39,12 +39,14 @@ def add_site(block: pyo.Block, case: Case, site: Site, ledger: Ledger) -> None:
     block.excess_gwh = pyo.Var(selling, periods, domain=pyo.NonNegativeReals)
     block.matched_at_site = pyo.ConstraintList()
     block.excess_at_site = pyo.ConstraintList()
+    block.matching_terms = {}
     for rule in held:
         for p in periods:
             _links(block, case, site, rule, p)
         for group, members in case.groups.items():
             if group in rule.targets:
                 used = _unmatched(block, case, site, rule, group)
+                block.matching_terms["matched", rule.rule, group] = used
                 if rule.joint:
                     contribute(block, ("matched", rule.rule, group), used)
                 else:
@@ -53,6 +55,7 @@ def add_site(block: pyo.Block, case: Case, site: Site, ledger: Ledger) -> None:
                 sold = pyo.quicksum(block.excess_gwh[rule.rule, p] for p in members)
                 load = pyo.quicksum(_served(block, case, site, p) for p in members)
                 more = sold - rule.excess[group] * load
+                block.matching_terms["excess", rule.rule, group] = more
                 if rule.joint:
                     contribute(block, ("excess", rule.rule, group), more)
                 else:
