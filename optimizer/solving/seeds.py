@@ -66,6 +66,6 @@ def mixes(case: Case, site_name: str, period: int, names: Sequence[str]) -> Iter
             if a.is_storage:
                 x[at[links.energy(a)]] = 4 * peak * share
         x[[n in (links.CO2, links.WATER) for n in names]] = 1e6
-        x[[n.startswith(links.MATCHED) for n in names]] = 0.1 * peak * len(hours)
+        x[[n.startswith(links.MATCHED) for n in names]] = 2e-3 * peak * len(hours)
         price = 0.03 if case.co2_caps and stored > 0.5 else 0.0
         yield Task(site_name, period, x, price)
