@@ -61,9 +61,7 @@ def add_matching(
 
     def unmatched(b: Any, n: str) -> Any:
         rule, clean = held[n], site.clean[site.tariff.tariff]
-        total: Any = sum(
-            (1 - (clean[t] if rule.grid_counts else 0)) * b.imported[t] for t in hours
-        )
+        total: Any = sum((1 - (clean[t] if rule.grid_counts else 0)) * b.imported[t] for t in hours)
         for asset in site.assets:
             name = asset.technology
             if asset.is_storage and not rule.hourly:
@@ -83,7 +81,9 @@ def add_matching(
     block.unmatched_within_quota = pyo.Constraint(list(held), rule=unmatched)
     block.excess_within_quota = pyo.Constraint(
         selling,
-        rule=lambda b, n: sum(b.exported[t] for t in hours) <= 1000 * link[links.excess(held[n]), p],
+        rule=lambda b, n: (
+            sum(b.exported[t] for t in hours) <= 1000 * link[links.excess(held[n]), p]
+        ),
     )
 
 

@@ -143,9 +143,7 @@ def _market_based(
     return tons
 
 
-def unmatched(
-    rule: Rule, site: Site, hours: np.ndarray, frame: Mapping[str, Any]
-) -> np.ndarray:
+def unmatched(rule: Rule, site: Site, hours: np.ndarray, frame: Mapping[str, Any]) -> np.ndarray:
     """What is not matched in each hour by what runs then [MWh]; storage and exports apart."""
     clean = site.clean[site.tariff.tariff][hours] if rule.grid_counts else 0.0
     total = np.asarray((1.0 - clean) * frame["import_mw"], float)
@@ -271,7 +269,8 @@ class ContractTables:
 
     def _hours(self) -> list[tuple[Any, ...]]:
         """Matched energy by month and hour of day, by what runs in the hour [MWh]."""
-        case, sums = self.case, {}
+        case = self.case
+        sums: dict[tuple[Hashable, ...], np.ndarray] = {}
         best = sorted(case.rules, key=lambda r: not r.hourly)
         for name, site in case.sites.items():
             rule = next((r for r in best if name in r.sites), None)

@@ -1,6 +1,15 @@
 """Input tables: every column declared once."""
 
-from optimizer.tables import commitments, contracts, demand, grid, limits, settings, sites, technologies
+from optimizer.tables import (
+    commitments,
+    contracts,
+    demand,
+    grid,
+    limits,
+    settings,
+    sites,
+    technologies,
+)
 from optimizer.tables.column import Column, Table
 
 SETTINGS_KEYS = settings.KEYS

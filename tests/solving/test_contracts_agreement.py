@@ -67,6 +67,7 @@ def random_rows(seed: int) -> Rows:
               "applies_to": one_of("each site", "portfolio", "ERCOT"),
               "grid_counts": chance(0.6), "exports_count": chance(0.6),
               "additional_only": chance(0.5), "max_excess_share": one_of(None, 0.1)}  # fmt: skip
+    target["exports_count"] = target["exports_count"] or target["kind"] == "cfe_hourly"
     rows["policies"] = [target]
     if chance(0.5):
         rows["policies"].append({"policy": "hedge", "kind": "hedged_share_min", "value": 0.3,

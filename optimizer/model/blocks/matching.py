@@ -46,9 +46,7 @@ def _match(block: Assembly, case: Case, site: Site, rule: Rule) -> None:
         def dear(period: Period) -> np.ndarray:
             return price
 
-        short = block.columns(
-            links.short_of(rule), {links.owed(rule): MWH_PER_LINK}, dear, count=1
-        )
+        short = block.columns(links.short_of(rule), {links.owed(rule): MWH_PER_LINK}, dear, count=1)
         block.add(row, short, -1.0)
 
 

@@ -193,7 +193,7 @@ def _shares(case: Case) -> list[Limit]:
 
 def _steps(case: Case, limit: Limit) -> list[float]:
     room = limit.given if limit.key[0] == "hedged_share_min" else 2.0 - min(limit.given, 1.0)
-    return list(np.round(np.arange(STEP, room, STEP), 6)) + [room]
+    return [*np.round(np.arange(STEP, room, STEP), 6), room]
 
 
 def _moved(case: Case, limit: Limit, step: float) -> list[Edit]:

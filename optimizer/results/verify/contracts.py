@@ -75,7 +75,9 @@ class Contracts:
                     if (at := self.calendar.by_name[q]).first <= span.first
                     and span.end <= at.first + ends
                 )
-                self.out.equal("standing", stated.get(span.name, 0.0), stand, f"{where} {span.name}")
+                self.out.equal(
+                    "standing", stated.get(span.name, 0.0), stand, f"{where} {span.name}"
+                )
                 self.out.at_most("contract MW", stand, offer["max_mw"], f"{where} {span.name}")
                 if stand > 0:
                     self._open(site, span, where)
@@ -86,7 +88,9 @@ class Contracts:
 
     def _open(self, site: str, span: Span, where: str) -> None:
         opened = self.d.open_at.get(site)
-        self.out.true("contract of an open site", opened is not None and opened <= span.first, where)
+        self.out.true(
+            "contract of an open site", opened is not None and opened <= span.first, where
+        )
 
     def _start(self, row: Row, offer: Row, span: Span, mw: float, where: str) -> None:
         earliest = row["earliest_start"]
