@@ -239,10 +239,14 @@ def many_sites(opened: int, closed: int) -> dict[str, pd.DataFrame]:
              "Memphis": [f"Other {k:03d}" for k in range(closed)]}  # fmt: skip
     for table, column in [(name, "site") for name in tables] + [("limits", "scope")]:
         found = tables[table]
-        if column in found:
-            repeated = [found[found[column] == old].assign(**{column: new})
-                        for old, some in names.items() for new in some]  # fmt: skip
-            tables[table] = pd.concat([found, *(t for t in repeated if len(t))], ignore_index=True)
+        if column not in found:
+            continue
+        repeated = []
+        for old, some in names.items():
+            mine = found[found[column] == old]
+            again = mine.iloc[np.tile(np.arange(len(mine)), len(some))]
+            repeated.append(again.assign(**{column: np.repeat(some, len(mine))}))
+        tables[table] = pd.concat([found, *(t for t in repeated if len(t))], ignore_index=True)
     return tables
 
 

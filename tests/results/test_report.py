@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -17,12 +18,12 @@ from hypothesis import strategies as st
 from optimizer.errors import UsageError
 from optimizer.reading.inputs import Inputs
 from optimizer.results.geo import write_sites_geojson
-from optimizer.results.report import dispatch, marks, words
+from optimizer.results.report import dispatch, marks, style, words
 from optimizer.results.report.capacity import looks
 from optimizer.results.report.cost import convergence_chart
 from optimizer.results.report.folder import read_result
 from optimizer.results.report.gantt import OVERVIEW, gantt_views
-from optimizer.results.report.html import write_report
+from optimizer.results.report.html import all_charts, write_report
 from optimizer.results.report.limits import limit_rows
 from optimizer.results.report.map import _places
 from tests.results.fake_result import (
@@ -179,11 +180,27 @@ def test_texts_of_the_case_are_escaped(page: str) -> None:
 
 
 def test_page_needs_no_network(page: str) -> None:
-    ours = page.split("<script>", maxsplit=1)[0] + page.rsplit("<script>", maxsplit=1)[1]
+    ours = re.sub(r'id="library">.*?</script>', "", page, flags=re.DOTALL)
+    assert len(page) - len(ours) > 1e6
     assert "src=" not in ours
     assert "http:" not in ours and "https:" not in ours
     assert "default-src 'none'" in ours
-    assert len(page) < 8e6
+    assert len(page) < 3e6
+
+
+def test_the_chart_library_is_the_one_named_and_draws_every_chart(folder: Path) -> None:
+    place = Path(style.__file__).parent / "plotlyjs"
+    source, library = (place / "SOURCE.md").read_text("utf-8"), style.chart_library()
+    named = re.search(r"`plotly\.js-cartesian-dist-min` ([\d.]+)", source)
+    assert named is not None and f"(cartesian - minified) v{named[1]}" in library[:200]
+    assert hashlib.sha256(library.encode()).hexdigest() in source
+    assert "MIT" in (place / "LICENSE").read_text("utf-8")
+    traces = re.search(r"traces in it \| ([^|]+) \|", source)
+    result = read_result(folder)
+    drawn = {trace.type for chart in all_charts(result, marks.stamps(result.inputs)).values()
+             for made in chart.figures.values() for trace in made.data}  # fmt: skip
+    assert traces is not None and {"bar", "heatmap", "scatter"} == drawn
+    assert drawn <= set(traces[1].split(", "))
 
 
 def test_assumed_and_synthetic_rows_are_counted_and_noted(folder: Path, page: str) -> None:
@@ -258,6 +275,9 @@ def test_a_large_result_stays_small(monkeypatch: pytest.MonkeyPatch, folder: Pat
     block = packed["blocks"][0]
     steps = -(-block["hours"] // packed["hours_per_step"])
     assert len(dispatch.unpack(block["series"]["load_mw"])) == steps
+    week = packed["shown"]["load_mw"]
+    assert len(week) == dispatch.WEEK // packed["hours_per_step"]
+    assert week == dispatch.unpack(packed["blocks"][packed["start"]]["series"]["load_mw"])[:len(week)].tolist()  # fmt: skip
 
 
 @pytest.fixture(scope="module")
