@@ -104,7 +104,12 @@ def test_why_this_plan_is_told_in_words_and_tables(page: str) -> None:
         "than the plan&#39;s first load.",
         "Load waits for queue (100 %).",
         "More would be worth most of transformer from Jul 2027 (9.00 M$ per MVA).",
-        "1 question was not asked within the time",
+        "Not asked within the time: 1 of 4 questions why (1 about sources); --why-time 10 is about "
+        "enough for all in a further run.",
+        "1 question not asked within the time",
+        "grid at Abilene What would stand in for it, and from which price on?",
+        "Cheyenne in the plan without it +1.20 M$ all hours",
+        "Memphis not in the plan with it −200 k$ estimate",
         "energy +10.0 M$, the site itself +7.00 M$, power plant +4.00 M$ and 1 more",
         "engine at Abilene 40 MW",
         "site_technologies!2 capex_adder_usd_per_kw 0 250 USD/kW (+25 %) estimate",
@@ -114,10 +119,39 @@ def test_why_this_plan_is_told_in_words_and_tables(page: str) -> None:
         assert sentence in said, sentence
 
 
+def test_first_screen_and_a_section_tell_what_changed_and_what_is_undecided(page: str) -> None:
+    told = "Changed: 2 decisions of last year (1 halls, 1 grid); staying near it costs 642 k$."
+    first = section(page, "decision")
+    assert "As good, within the gap: a plan without Cheyenne and with Memphis." in first
+    assert told in first
+    said = section(page, "changes-title")
+    for words_ in (
+        "What has changed against last year", told,
+        "Abilene halls hall block none 1 from Jul 2027, 2 from Apr 2028",
+        "&lt;script&gt;alert(1)&lt;/script&gt; 1 from Jan 2028 none",
+        "Abilene MW solar 60 from Jul 2027 80 from Jul 2027",
+        "could not be kept: site Lubbock.",
+    ):  # fmt: skip
+        assert words_ in said, words_
+
+
+def test_without_changes_and_ties_nothing_is_said_of_them(tmp_path: Path) -> None:
+    made = write_fake_result(tmp_path / "run")
+    summary = json.loads((made / "summary.json").read_text("utf-8"))
+    summary |= {"tied_sites": [], "changed_decisions": None, "why": None}
+    (made / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    said = write_report(made).read_text("utf-8")
+    for gone in ("changes-title", "within the gap: a plan", "leaves undecided", "Changed:",
+                 "Not asked within the time:"):  # fmt: skip
+        assert gone not in said, gone
+
+
 def test_a_result_without_reasons_has_no_section_on_them(tmp_path: Path) -> None:
     made = write_fake_result(tmp_path / "run")
     for name in ("why_not_sites", "runner_up", "worth", "delay_causes"):
         (made / "tables" / f"{name}.csv").unlink()
+    summary = json.loads((made / "summary.json").read_text("utf-8"))
+    (made / "summary.json").write_text(json.dumps({**summary, "tied_sites": []}), encoding="utf-8")
     assert "why-title" not in write_report(made).read_text("utf-8")
 
 

@@ -61,6 +61,21 @@ def test_ties_and_changes_are_told() -> None:
     assert told["Changed"] == "3 decisions of base (2 halls, 1 site); staying near it costs 640 k$"
 
 
+def test_questions_that_were_left_are_told_with_the_time_for_all() -> None:
+    why = {"why_not_sites": {"checked": 1, "input": 2, "not asked": 6}, "runner_up": {"estimate": 5},
+           "worth": {"not asked": 3, "checked": 4}, "delay_causes": {"queue": 1.0}}  # fmt: skip
+    # 10 answers took 12 s and months alone gave 2; all 19, and half as much again: 34.2 s.
+    told = dict(screen(SUMMARY | {"why": why, "timing": {"why": 12.0}}, tables(2)))
+    assert told["Not asked"] == (
+        "9 of 21 questions why (6 about sites not chosen, 3 about limits); --why-time 40 is about "
+        "enough for all"
+    )
+    told = dict(screen(SUMMARY | {"why": {"worth": {"not asked": 3}}}, tables(2)))
+    assert (
+        told["Not asked"] == "3 of 3 questions why (3 about limits); a longer --why-time asks them"
+    )
+
+
 def test_ten_lines_at_most_however_many_sites() -> None:
     lines = screen(SUMMARY, tables(10))
     assert len(lines) == 9

@@ -50,7 +50,7 @@ from optimizer.results.report.readiness import (
 )
 from optimizer.results.report.sites import candidate_table, chosen_table
 from optimizer.results.report.style import chart_library
-from optimizer.results.report.why import why_sections
+from optimizer.results.report.why import change_tables, why_sections
 
 POWER = ("technologies", "technology_costs", "site_technologies")
 GRID = ("interconnections", "interconnection_steps")
@@ -211,6 +211,7 @@ def _page(result: Result, sites: Sequence[str]) -> str:
         ready=_ready(result),
         candidates=candidate_table(result),
         why=why_sections(result),
+        changes=change_tables(result),
         first_limits=limits[:FIRST_LIMITS],
         other_limits=limits[FIRST_LIMITS:],
         costs=cost_rows(result),
