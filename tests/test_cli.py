@@ -13,15 +13,10 @@ import pandas as pd
 import pytest
 
 from optimizer.reading.writing import write_inputs
+from tests.processes import command as call
 from tests.support import add_grid, base, inputs
 
 QUICKSTART = Path(__file__).parents[1] / "inputs" / "quickstart"
-
-
-def call(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "optimizer", *map(str, arguments)], capture_output=True, text=True
-    )
 
 
 @pytest.fixture(scope="module")
