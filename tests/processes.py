@@ -1,4 +1,4 @@
-"""The command line in processes of their own that start with everything imported.
+"""Commands and scripts in processes of their own that start with everything imported.
 
 Each call is a fork of one process that has read the packages and done nothing else: its exit
 code, streams, folder and memory are its own, and a second or two of imports is saved. Tests of
@@ -23,11 +23,19 @@ ROOT = Path(__file__).parents[1]
 
 def command(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """``optimizer ARGUMENTS``: exit code and what was written to both streams."""
-    words = [str(a) for a in arguments]
+    return _started(["-m", "optimizer", *map(str, arguments)], cwd)
+
+
+def script(text: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """``python -c TEXT``: exit code and what was written to both streams."""
+    return _started(["-c", text], cwd)
+
+
+def _started(words: list[str], cwd: Path | None) -> subprocess.CompletedProcess[str]:
+    """Python with these words."""
     here = Path.cwd() if cwd is None else cwd
     if not hasattr(os, "fork"):
-        started = [sys.executable, "-m", "optimizer", *words]
-        return subprocess.run(started, capture_output=True, text=True, cwd=here)
+        return subprocess.run([sys.executable, *words], capture_output=True, text=True, cwd=here)
     server = _server()
     assert server.stdin is not None and server.stdout is not None
     with tempfile.TemporaryDirectory() as scratch:
@@ -71,7 +79,7 @@ def _serve() -> None:
 
 
 def _run(arguments: list[str], cwd: str, out: str, err: str) -> None:
-    """The child: its own streams and folder, then what ``python -m optimizer`` does."""
+    """The child: its own streams and folder, then what Python does with these words."""
     from optimizer import cli
 
     nowhere = os.open(os.devnull, os.O_RDONLY)
@@ -82,7 +90,11 @@ def _run(arguments: list[str], cwd: str, out: str, err: str) -> None:
     cli.STARTED = time.monotonic()
     code = 1
     try:
-        cli.main(arguments)
+        if arguments[0] == "-c":
+            exec(compile(arguments[1], "<string>", "exec"), {"__name__": "__main__"})
+            code = 0
+        else:
+            cli.main(arguments[2:])
     except SystemExit as done:
         code = done.code if isinstance(done.code, int) else 0 if done.code is None else 1
     except BaseException:
