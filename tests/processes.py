@@ -21,26 +21,36 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
-def command(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def command(
+    *arguments: object, cwd: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """``optimizer ARGUMENTS``: exit code and what was written to both streams."""
-    return _started(["-m", "optimizer", *map(str, arguments)], cwd)
+    return _started(["-m", "optimizer", *map(str, arguments)], cwd, environment)
 
 
 def script(text: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """``python -c TEXT``: exit code and what was written to both streams."""
-    return _started(["-c", text], cwd)
+    return _started(["-c", text], cwd, {})
 
 
-def _started(words: list[str], cwd: Path | None) -> subprocess.CompletedProcess[str]:
+def _started(
+    words: list[str], cwd: Path | None, environment: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
     """Python with these words."""
     here = Path.cwd() if cwd is None else cwd
     if not hasattr(os, "fork"):
-        return subprocess.run([sys.executable, *words], capture_output=True, text=True, cwd=here)
+        return subprocess.run(
+            [sys.executable, *words],
+            capture_output=True,
+            text=True,
+            cwd=here,
+            env={**os.environ, **environment},
+        )
     server = _server()
     assert server.stdin is not None and server.stdout is not None
     with tempfile.TemporaryDirectory() as scratch:
         streams = [f"{scratch}/{name}" for name in ("out", "err")]
-        server.stdin.write(json.dumps([words, str(here), *streams]) + "\n")
+        server.stdin.write(json.dumps([words, str(here), environment, *streams]) + "\n")
         server.stdin.flush()
         answer = server.stdout.readline()
         assert answer, "the process that is forked is gone"
@@ -70,15 +80,15 @@ def _serve() -> None:
     import optimizer.solving.solve  # noqa: F401
 
     for line in sys.stdin:
-        arguments, cwd, out, err = json.loads(line)
+        arguments, cwd, environment, out, err = json.loads(line)
         child = os.fork()
         if child == 0:
-            _run(arguments, cwd, out, err)
+            _run(arguments, cwd, environment, out, err)
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
 
 
-def _run(arguments: list[str], cwd: str, out: str, err: str) -> None:
+def _run(arguments: list[str], cwd: str, environment: dict[str, str], out: str, err: str) -> None:
     """The child: its own streams and folder, then what Python does with these words."""
     from optimizer import cli
 
@@ -87,6 +97,7 @@ def _run(arguments: list[str], cwd: str, out: str, err: str) -> None:
     for stream, path in ((1, out), (2, err)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), stream)
     os.chdir(cwd)
+    os.environ.update(environment)
     cli.STARTED = time.monotonic()
     code = 1
     try:
