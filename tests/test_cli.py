@@ -126,6 +126,13 @@ def test_a_run_prints_what_was_chosen(small: Path, tmp_path: Path) -> None:
     assert chosen in log and "blocks dropped 0 times" in log
 
 
+def test_questions_that_were_left_are_a_hint(small: Path, tmp_path: Path) -> None:
+    done = call("run", small, "--out", tmp_path / "r", "--why-time", "0")
+    assert done.returncode == 0
+    assert "Hint: not asked within the time: " in done.stderr and "--why-time" in done.stderr
+    assert "questions why" not in done.stdout
+
+
 def test_problems_are_listed_without_a_traceback(small: Path) -> None:
     done = call("check", small, "--set", "sites.land_km2[site0]=5O")
     assert done.returncode == 3

@@ -31,8 +31,7 @@ def month(date: str | None) -> str:
 def screen(summary: dict[str, Any], tables: dict[str, pd.DataFrame]) -> list[tuple[str, str]]:
     """The plan on one screen: at most nine lines as (heading, text); the tenth is the folder's.
 
-    One more says what has changed against a result that was to be preferred, and one which
-    questions why it is this plan were left.
+    One more says what has changed against a result that was to be preferred.
     """
     sites = tables["sites"]
     opened = sites[sites["opened"].astype(bool)].sort_values("open_date")
@@ -85,9 +84,6 @@ def _proof(summary: dict[str, Any]) -> list[tuple[str, str]]:
                        f"there can be, {money(summary['bound'])}{_tied(summary)}")]  # fmt: skip
     if summary.get("changed_decisions"):
         said.append(("Changed", changed(summary["changed_decisions"])))
-    left = unasked(summary)
-    if left:
-        said.append(("Not asked", left))
     if check:
         state = "passed" if check["passed"] else "FAILED"
         said.append(("Check", f"{state}, largest violation {check['max_violation']:.1e}"))
