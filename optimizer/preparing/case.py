@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -308,8 +309,29 @@ class _Preparation:
         self.horizon = sum(p.months for p in self.periods)
         self.factor = discount_factors(self.rate, self.horizon)
         self.technologies = self.tables["technologies"].set_index("technology", drop=False)
-        self.permits = self.tables["permits"]
         self._series: dict[bytes, np.ndarray] = {}
+        # Tables are grouped, and what does not differ by site is made, once for all sites.
+        self._places: dict[tuple[str, ...], dict[Any, np.ndarray]] = {}
+        self._variants: dict[tuple[Any, ...], tuple[schedule.Variant, ...]] = {}
+        self._annuities: dict[tuple[float, float], np.ndarray] = {}
+        self._cash: dict[tuple[float, int], tuple[dict[int, float], ...]] = {}
+        self._index: dict[str, np.ndarray] = {}
+        self._fuels: dict[tuple[str, str], pd.Series] = {}
+
+    def places(self, table: str, *keys: str) -> dict[Any, np.ndarray]:
+        """Positions of a table's rows by these columns, in the table's order."""
+        name = (table, *keys)
+        if name not in self._places:
+            by = keys[0] if len(keys) == 1 else list(keys)
+            self._places[name] = dict(self.tables[table].groupby(by, sort=False).indices)
+        return self._places[name]
+
+    def rows(self, table: str, **wanted: str) -> pd.DataFrame:
+        """Rows of a table in which these columns have these values."""
+        key = tuple(wanted.values())
+        at = self.places(table, *wanted).get(key[0] if len(key) == 1 else key)
+        rows = self.tables[table]
+        return rows.iloc[:0] if at is None else rows.iloc[at]
 
     def shared(self, series: np.ndarray) -> np.ndarray:
         """The series, or the same one kept before: many sites have the same weather and prices."""
@@ -333,8 +355,7 @@ class _Preparation:
 
     def permit_rows(self, jurisdiction: str, kind: str) -> pd.DataFrame:
         """Variants of a permit kind at a jurisdiction."""
-        table = self.permits
-        return table[(table["jurisdiction"] == jurisdiction) & (table["permit_kind"] == kind)]
+        return self.rows("permits", jurisdiction=jurisdiction, permit_kind=kind)
 
     def variants(
         self,
@@ -346,6 +367,15 @@ class _Preparation:
         may_risk: bool = False,
     ) -> tuple[schedule.Variant, ...]:
         """One variant for each permit variant that can come online at all."""
+        asked = (jurisdiction, kind, steps, life, may_risk)
+        if asked not in self._variants:
+            self._variants[asked] = self._made(jurisdiction, kind, steps, life, may_risk=may_risk)
+        return self._variants[asked]
+
+    def _made(
+        self, jurisdiction: str, kind: str, steps: tuple[int, int, int], life: int, *,
+        may_risk: bool,
+    ) -> tuple[schedule.Variant, ...]:  # fmt: skip
         if kind:
             rows = self.permit_rows(jurisdiction, kind)
             permits = [(r["variant"], self.months(r, "months")) for _, r in rows.iterrows()]
@@ -371,27 +401,47 @@ class _Preparation:
     ) -> Money:
         """Discounted capital, expected loss at risk and payments for each period q."""
         months = variant.lead.spending_months
-        life = schedule.life_months(life_years)
         interest = construction_interest(rate, order_share, months)
-        capital = np.zeros(len(self.periods))
+        capital = overnight * interest * factor * self._annuity(rate, life_years)
         risk = np.zeros(len(self.periods))
-        cash: list[dict[int, float]] = []
         at_stake = order_share
         if months:
             at_stake += (1 - order_share) * variant.lead.procurement / months
         for q, period in enumerate(self.periods):
-            annuity = discounted_annuity(self.factor, period.month, life, rate, life_years)
-            capital[q] = overnight[q] * interest * factor * annuity
             order = period.month - months
             if variant.possible[q] and variant.at_risk[q]:
                 risk[q] = refusal_loss * at_stake * overnight[q] * self.factor[order]
-            cash.append(spending(order_share, months, period.month))
-        return Money(overnight, capital, risk, tuple(cash))
+        if (order_share, months) not in self._cash:
+            self._cash[order_share, months] = tuple(
+                spending(order_share, months, p.month) for p in self.periods
+            )
+        return Money(overnight, capital, risk, self._cash[order_share, months])
+
+    def _annuity(self, rate: float, life_years: float) -> np.ndarray:
+        """Discounted annuities of a dollar by the period of coming online; shape (P,)."""
+        key = (float(rate), float(life_years))
+        if key not in self._annuities:
+            life = schedule.life_months(life_years)
+            self._annuities[key] = np.array(
+                [discounted_annuity(self.factor, p.month, life, rate, life_years)
+                 for p in self.periods]
+            )  # fmt: skip
+        return self._annuities[key]
+
+    def fuel(self, fuel: str, hub: str) -> pd.Series:
+        """The fuel's row of a hub, else of ``*``."""
+        if (fuel, hub) not in self._fuels:
+            self._fuels[fuel, hub] = _fuel_row(self.tables["fuels"], fuel, hub)
+        return self._fuels[fuel, hub]
 
     def index(self, technology: str) -> np.ndarray:
         """Capital over its base by the year of coming online; shape (P,)."""
-        table = self.tables["technology_costs"]
-        rows = table[table["technology"] == technology].sort_values("year")
+        if technology not in self._index:
+            self._index[technology] = self._indexed(technology)
+        return self._index[technology]
+
+    def _indexed(self, technology: str) -> np.ndarray:
+        rows = self.rows("technology_costs", technology=technology).sort_values("year")
         years = np.array([p.year for p in self.periods], dtype=float)
         if rows.empty:
             return np.ones(len(years))
@@ -399,11 +449,11 @@ class _Preparation:
         return np.asarray(np.interp(years, known, index))
 
 
-def _chosen_rows(table: pd.DataFrame, site: str, key: str) -> pd.DataFrame:
+def _chosen_rows(prep: _Preparation, table: str, site: str, key: str) -> pd.DataFrame:
     """Rows of a site; a row that names the site goes before ``*``."""
-    rows = table[table["site"].isin([site, "*"])]
-    order = rows.assign(_own=rows["site"] != "*").sort_values("_own", kind="stable")
-    return order.drop_duplicates(key, keep="last").sort_index()
+    places, keys = prep.places(table, "site"), prep.tables[table][key].to_numpy()
+    chosen = {keys[at]: at for who in ("*", site) for at in places.get(who, ())}
+    return prep.tables[table].iloc[sorted(chosen.values())]
 
 
 def _fuel_row(table: pd.DataFrame, fuel: str, hub: str) -> pd.Series:
@@ -447,7 +497,7 @@ def _asset(prep: _Preparation, site: pd.Series, row: pd.Series) -> Asset | None:
     per_mwh = tech["capex_usd_per_kwh"] * level
     if storage and not np.isnan(duration):
         per_mw = per_mw + duration * per_mwh
-    fuel = _fuel_row(prep.tables["fuels"], tech["fuel"], site["gas_hub"]) if tech["fuel"] else None
+    fuel = prep.fuel(tech["fuel"], site["gas_hub"]) if tech["fuel"] else None
     co2 = float(tech["co2_t_per_mwh"])
     if np.isnan(co2):
         co2 = tech["heat_rate_mmbtu_per_mwh"] * (fuel["co2_t_per_mmbtu"] if fuel is not None else 0)
@@ -521,8 +571,7 @@ def _hall(prep: _Preparation, site: pd.Series, row: pd.Series) -> Hall | None:
 def _offer(
     prep: _Preparation, site: pd.Series, row: pd.Series, dearest: np.ndarray
 ) -> Offer | None:
-    steps = prep.tables["interconnection_steps"]
-    steps = steps[(steps["site"] == row["site"]) & (steps["offer"] == row["offer"])]
+    steps = prep.rows("interconnection_steps", site=row["site"], offer=row["offer"])
     steps = steps.sort_values("from_date")
     starts = np.array([p.start for p in prep.periods], dtype="datetime64[ns]")
     dates = steps["from_date"].to_numpy(dtype="datetime64[ns]")
@@ -588,15 +637,14 @@ def _offer(
 def _site(prep: _Preparation, number: int, row: pd.Series) -> Site:
     name = row["site"]
     tariff = make_tariff(prep.tables, prep.inputs.profiles, prep.shared, row["tariff"])
-    permits = prep.permits[prep.permits["jurisdiction"] == row["jurisdiction"]]
+    permits = prep.rows("permits", jurisdiction=row["jurisdiction"])
     keys = list(zip(permits["permit_kind"], permits["variant"], strict=True))
-    built = _chosen_rows(prep.tables["site_technologies"], name, "technology")
-    halls = _chosen_rows(prep.tables["campus_blocks"], name, "block")
-    offers = prep.tables["interconnections"]
-    offers = offers[offers["site"] == name]
+    built = _chosen_rows(prep, "site_technologies", name, "technology")
+    halls = _chosen_rows(prep, "campus_blocks", name, "block")
+    offers = prep.rows("interconnections", site=name)
     assets = [_asset(prep, row, r) for _, r in built.iterrows()]
     fuels = {a.fuel for a in assets if a is not None and a.fuel}
-    fuel_rows = {f: _fuel_row(prep.tables["fuels"], f, row["gas_hub"]) for f in sorted(fuels)}
+    fuel_rows = {f: prep.fuel(f, row["gas_hub"]) for f in sorted(fuels)}
     return Site(
         site=name,
         name_row=number,
