@@ -20,6 +20,7 @@ from optimizer.results.summary import summarize
 from optimizer.results.verify import Verification, verify_plan
 from optimizer.results.write import check_target, write_result
 from optimizer.settings import OnProgress, RunOptions, ShouldStop
+from optimizer.solving.memory import give_back
 from optimizer.solving.solve import solve_case
 
 KEPT_SHARE, KEPT_SECONDS = 0.15, 3.0
@@ -79,6 +80,7 @@ def run(
     plan = solve_case(case, budgeted, on_progress, should_stop, start_from, prefer)
     # Planning models hold each other in circles; what follows needs their memory.
     gc.collect()
+    give_back()
     plan.report.timing.update(read=prepare_at - read_at, prepare=now - prepare_at)
     verify_at = time.monotonic()
     verification = verify_plan(inputs, plan.tables, plan.dispatch, plan.report.objective)

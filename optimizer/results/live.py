@@ -368,8 +368,11 @@ class LiveMoney:
         return (1 + yearly) ** (period.year - self.money_year)
 
     def _operation(self) -> Iterator[Line]:
-        for key, rows in self.dispatch.groupby(["site", "period"], sort=False):
+        # Row numbers alone are grouped: groups of rows would be a second copy of all hours.
+        blocks = self.dispatch.groupby(["site", "period"], sort=False).indices
+        for key, at in sorted(blocks.items(), key=lambda block: block[1][0]):
             site, period = str(key[0]), self.periods[str(key[1])]
+            rows = self.dispatch.iloc[at]
             series = {str(c): rows[c].to_numpy() for c in rows.columns[3:]}
             hours = rows["hour"].to_numpy()
             if float(series["unserved_mw"].sum()) > 0:

@@ -113,6 +113,47 @@ def _value(expression: Any) -> float:
     return float(pyo.value(expression))
 
 
+class _Hours:
+    """The hourly series of all blocks, filled in block by block.
+
+    Each series is there once, over all ``rows``; pages of it that stay 0 take no memory.
+    """
+
+    def __init__(self, rows: int) -> None:
+        self.rows, self.filled = rows, 0
+        self.blocks: list[tuple[str, str, int]] = []
+        self.series: dict[str, np.ndarray] = {}
+
+    def add(self, block: dict[str, Any]) -> None:
+        """The series of one block by name, with its site and period."""
+        count = len(block["hour"])
+        part = slice(self.filled, self.filled + count)
+        self.filled += count
+        self.blocks.append((block["site"], block["period"], count))
+        for name, values in block.items():
+            if name in ("site", "period"):
+                continue
+            if name not in self.series:
+                self.series[name] = np.zeros(self.rows, dtype=np.asarray(values).dtype)
+            if values.any():
+                self.series[name][part] = values
+
+    def table(self) -> pd.DataFrame:
+        """One row an hour of a block; site and period by number, their names once."""
+        if not self.blocks:
+            return pd.DataFrame(columns=["site", "period", "hour", "it_mw", "load_mw", "import_mw",
+                                         "export_mw", "unserved_mw"])  # fmt: skip
+        sites, periods, lengths = zip(*self.blocks, strict=True)
+        columns: dict[str, Any] = {}
+        for name, blocks in (("site", sites), ("period", periods)):
+            known = list(dict.fromkeys(blocks))
+            number = {value: k for k, value in enumerate(known)}
+            codes = np.repeat(np.array([number[b] for b in blocks], dtype=np.int16), lengths)
+            columns[name] = pd.Categorical.from_codes(codes, known)
+        # Not copied into one block: that would be all of it twice.
+        return pd.DataFrame({**columns, **self.series}, copy=False)
+
+
 class Extraction:
     """Collects rows of the result tables."""
 
@@ -124,7 +165,7 @@ class Extraction:
         self.case: Case = planning.case
         self.x, self.truth = x, truth
         self.rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in TABLES}
-        self.frames: list[dict[str, Any]] = []
+        self.hours = _Hours(sum(len(oracle.shape(site, p).hours) for site, p in truth.operating))
         load(arrays, x)
 
     # -- decisions ------------------------------------------------------------------------
@@ -316,10 +357,12 @@ class Extraction:
                 )
 
     def operation(self) -> None:
-        """Dispatch, its energy, emissions and money, for each site and period with load."""
-        for (site_name, p), operated in sorted(
-            self.truth.operating.items(), key=lambda kv: (kv[0][0], kv[0][1])
-        ):
+        """Dispatch, its energy, emissions and money, for each site and period with load.
+
+        What has been entered is taken out of the truth: two dispatches of all hours are many GB.
+        """
+        for site_name, p in sorted(self.truth.operating):
+            operated = self.truth.operating.pop((site_name, p))
             assert operated.dispatch is not None
             shape = self.oracle.shape(site_name, p)
             at = np.maximum(self.x[self.arrays.link[site_name][:, p]], 0.0)
@@ -378,7 +421,7 @@ class Extraction:
             if at[k] <= 0 and not asset.is_storage:
                 continue
             self._operate_asset(site, p, shape, asset, at[k], series, frame, metric)
-        self.frames.append(frame)
+        self.hours.add(frame)
 
     def _operate_asset(
         self, site: Site, p: int, shape: Shape, asset: Asset, mw: float,
@@ -418,25 +461,7 @@ class Extraction:
 
     def dispatch(self) -> pd.DataFrame:
         """All hours of all blocks; series that a site does not have are 0."""
-        names: dict[str, None] = {}
-        for frame in self.frames:
-            names.update(dict.fromkeys(frame))
-        if not self.frames:
-            return pd.DataFrame(columns=["site", "period", "hour", "it_mw", "load_mw", "import_mw",
-                                         "export_mw", "unserved_mw"])  # fmt: skip
-        lengths = [len(f["hour"]) for f in self.frames]
-        columns: dict[str, Any] = {
-            key: pd.Categorical(np.repeat([f[key] for f in self.frames], lengths))
-            for key in ("site", "period")
-        }
-        for name in names:
-            if name not in columns:
-                columns[name] = np.concatenate(
-                    [f.get(name, np.zeros(n)) for f, n in zip(self.frames, lengths, strict=True)]
-                )
-        frame = pd.DataFrame(columns)
-        frame["site"], frame["period"] = frame["site"].astype(str), frame["period"].astype(str)
-        return frame
+        return self.hours.table()
 
     # -- limits ---------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from optimizer.model.build import build
 from optimizer.preparing.case import Case, prepare
 from optimizer.results.verify import verify_plan
 from optimizer.settings import RunOptions
+from optimizer.solving import extract
+from optimizer.solving.many import engine as many_engine
 from optimizer.solving.many import parts as splitting
 from optimizer.solving.many.pool import MANY, SharedPool
 from optimizer.solving.planning_arrays import to_arrays
@@ -149,6 +152,35 @@ def test_a_process_that_dies_costs_no_part(monkeypatch: pytest.MonkeyPatch) -> N
     parts, _ = splitting.split(case, 2, notes.append)
     assert [note for note in notes if "died" in note]
     assert {s: p.count for s, p in parts.items()} == {s: p.count for s, p in want.items()}
+
+
+def test_the_search_is_gone_and_dispatch_is_there_once_when_tables_are_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kept: list[weakref.ref[Any]] = []
+    split, to_plan = splitting.split, extract.to_plan
+
+    def watched(*given: Any) -> Any:
+        parts, joint = split(*given)
+        kept.extend(weakref.ref(part) for part in parts.values())
+        return parts, joint
+
+    def last(planning: Any, arrays: Any, oracle: Any, x: Any, truth: Any, *rest: Any) -> Any:
+        alive = [part for part in kept if part() is not None]
+        plan = to_plan(planning, arrays, oracle, x, truth, *rest)
+        assert kept and not alive
+        # The dispatch of blocks has moved into the table, block by block.
+        assert not truth.operating
+        return plan
+
+    monkeypatch.setattr(many_engine, "split", watched)
+    monkeypatch.setattr(extract, "to_plan", last)
+    plan = solve_case(small(), RunOptions(gap=0.2, time_limit_s=30, engine="many"))
+    hours = plan.dispatch
+    assert len(hours) and {hours[c].dtype.name for c in ("site", "period")} == {"category"}
+    # No series was copied into a block of them all.
+    assert all(len(block.mgr_locs) == 1 for block in hours._mgr.blocks)
+    assert verify_plan(plan.inputs, plan.tables, hours, plan.report.objective).passed
 
 
 def test_the_engine_is_chosen_by_size() -> None:

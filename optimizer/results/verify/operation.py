@@ -130,11 +130,13 @@ class Operation:
 
     def _dispatch(self) -> None:
         seen = set()
-        columns = {c: k for k, c in enumerate(self.dispatch.columns)}
-        for key, rows in self.dispatch.groupby(["site", "period"], sort=False):
+        named = [c for c in self.dispatch.columns if c not in ("site", "period")]
+        series = {c: self.dispatch[c].to_numpy() for c in named}
+        # Row numbers alone are grouped: groups of rows would be a second copy of all hours.
+        for key, at in self.dispatch.groupby(["site", "period"], sort=False).indices.items():
             site, period = str(key[0]), str(key[1])
             seen.add((site, period))
-            arrays = {c: rows[c].to_numpy() for c in columns if c not in ("site", "period")}
+            arrays = {c: values[at] for c, values in series.items()}
             self._block(site, self.calendar.by_name[period], arrays)
         for site, period, _ in self.placed:
             self.out.true("hours are complete", (site, period) in seen, f"{site} {period}")

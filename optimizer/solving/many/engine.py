@@ -10,10 +10,11 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,8 +27,10 @@ from optimizer.solving.engine import Engine, Given, Incumbent, make_oracle
 from optimizer.solving.highs import INFINITY
 from optimizer.solving.many.known import Known
 from optimizer.solving.many.parts import Key, split
+from optimizer.solving.many.pool import SharedPool
 from optimizer.solving.many.pricing import Priced, Pricing
 from optimizer.solving.many.shares import SitePlan, backlog_cost, remaining, scaled
+from optimizer.solving.memory import give_back
 from optimizer.solving.run import Run
 from optimizer.solving.truth import Truth
 
@@ -45,6 +48,15 @@ GROUP_SECONDS, NEIGHBOUR_SECONDS = 75.0, 60.0
 """Time for one group, and for one set of sites anew: the gap of the whole is looked at after."""
 STALLED, FEW_STALLED = 12, 2
 """Passes without gain after which the search ends."""
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What is told of a search whose models are gone: bound anew [k$], size and cuts."""
+
+    bound: float
+    size: dict[str, int]
+    cuts: int
 
 
 class ManySites(Run):
@@ -70,9 +82,12 @@ class ManySites(Run):
         self.waiting: list[list[str]] = []
         """Groups that are still to be planned, each with its share of all groups' capacity."""
         self.grouped = 1.0
-        self.place = {
-            name: {key: k for k, key in enumerate(part.names)} for name, part in self.parts.items()
-        }
+        self._told: _Told | None = None
+        place: dict[tuple[Key, ...], dict[Key, int]] = {}
+        for part in self.parts.values():
+            if part.names not in place:
+                place[part.names] = {key: k for k, key in enumerate(part.names)}
+        self.place = {name: place[part.names] for name, part in self.parts.items()}
         self.note(f"{len(self.parts)} sites, {self.joint.rows} joint rows, "
                   f"{len(self.known.of)} kinds of blocks")  # fmt: skip
 
@@ -84,10 +99,12 @@ class ManySites(Run):
     @property
     def cuts(self) -> int:
         """Cuts known so far."""
-        return len(self.known.pool)
+        return len(self.known.pool) if self._told is None else self._told.cuts
 
     def size(self) -> dict[str, int]:
         """Rows, columns, nonzeros and integers of all sites' planning models and joint rows."""
+        if self._told is not None:
+            return self._told.size
         all_ = [part.arrays for part in self.parts.values()]
         return {
             "rows": sum(a.matrix.shape[0] for a in all_) + self.joint.rows,
@@ -222,6 +239,8 @@ class ManySites(Run):
 
     def bound_again(self) -> float:
         """Every site solved from scratch at the best prices with the stored cuts [k$]."""
+        if self._told is not None:
+            return self._told.bound
         self.pricing.forget()
         found = self.pricing.all(list(self.parts), self.prices)
         return self.joint.bound(self.prices, sum(min(f.bound, 0.0) for f in found))
@@ -456,4 +475,17 @@ class ManySites(Run):
         case = replace(self.case, sites={s: self.case.sites[s] for s in chosen})
         engine = Engine(case, self._own, None, self._asked_to_stop, Given(self.oracle, (), {}))
         engine.best = Incumbent(self._point(engine, chosen), Truth(co2_price=self.co2(self.prices)))
+        self._release()
         return engine, engine.settle()
+
+    def _release(self) -> None:
+        """Let go of the models of all sites and their cuts: dispatch needs the memory."""
+        self._told = _Told(self.bound_again(), self.size(), self.cuts)
+        self.pricing.close()
+        self.parts.clear()
+        self.place.clear()
+        self.plans.clear()
+        self.known.pool = self.pricing.pool = SharedPool([])
+        self.pricing.forget()
+        gc.collect()
+        give_back()
