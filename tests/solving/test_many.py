@@ -175,7 +175,8 @@ def test_the_search_is_gone_and_dispatch_is_there_once_when_tables_are_made(
 
     monkeypatch.setattr(many_engine, "split", watched)
     monkeypatch.setattr(extract, "to_plan", last)
-    plan = solve_case(small(), RunOptions(gap=0.2, time_limit_s=30, engine="many"))
+    case = prepare(staged(4, 2, areas=2))
+    plan = solve_case(case, RunOptions(gap=0.05, time_limit_s=30, engine="many"))
     hours = plan.dispatch
     assert len(hours) and {hours[c].dtype.name for c in ("site", "period")} == {"category"}
     # No series was copied into a block of them all.

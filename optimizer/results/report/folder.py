@@ -164,9 +164,13 @@ def _hours(path: Path, sites: list[str]) -> pd.DataFrame:
     for piece in file.iter_batches(PIECE):
         kept = piece.filter(pc.is_in(piece["site"], pa.array(sites, piece["site"].type)))
         if kept.num_rows:
-            parts.append(kept.to_pandas())
-    empty = file.schema_arrow.empty_table().to_pandas()
-    return pd.concat(parts, ignore_index=True) if parts else empty
+            parts.append(kept)
+    table = pa.Table.from_batches(parts, file.schema_arrow)
+    del parts
+    # Column by column, each let go when it is converted: not all hours twice.
+    return table.to_pandas(
+        categories=["site", "period"], split_blocks=True, self_destruct=True, use_threads=False
+    )
 
 
 def _text_table(path: Path) -> pd.DataFrame:

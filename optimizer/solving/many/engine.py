@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -82,6 +82,8 @@ class ManySites(Run):
         self.waiting: list[list[str]] = []
         """Groups that are still to be planned, each with its share of all groups' capacity."""
         self.grouped = 1.0
+        self.built: dict[str, SitePlan] = {}
+        """Plans of the groups that are done, while others wait."""
         self._told: _Told | None = None
         place: dict[tuple[Key, ...], dict[Key, int]] = {}
         for part in self.parts.values():
@@ -168,9 +170,9 @@ class ManySites(Run):
         given = Given(self.oracle, cuts, used)
         return Engine(case, options, None, self.stopping, given)
 
-    def _keep_cuts(self, engine: Engine, known: int) -> None:
-        """Take over what an engine has learnt."""
-        for site, period, row, cost in engine.known.pool.since(known):
+    def keep_cuts(self, engine: Engine) -> None:
+        """Take over what an engine has learnt since it was seeded."""
+        for site, period, row, cost in engine.known.pool.since(engine.seeded):
             kind = int(self.known.kinds[site][period])
             self.known.pool.add(kind, row[: len(self.known.names[site])], cost=cost)
 
@@ -189,7 +191,6 @@ class ManySites(Run):
         share = self._capacity(sites) / self._capacity(list(self.parts))
         engine = self._engine(scaled(self.case, sites, share), {}, self.left, self.gap)
         engine.seed()
-        known = engine.cuts
         arrays = engine.arrays
         # Rounding a small share of the demand to whole blocks would say nothing of all of it.
         rounded = np.array([owner == "demand_in_blocks" for owner in arrays.row_owner])
@@ -198,7 +199,7 @@ class ManySites(Run):
             plain, rounds=SAMPLE_ROUNDS, tolerance=SAMPLE_TOLERANCE,
             deadline=time.monotonic() + 0.2 * self.left,
         )  # fmt: skip
-        self._keep_cuts(engine, known)
+        self.keep_cuts(engine)
         if relaxed is None:
             return self._uniform(1.0)
         return self._duals(engine, relaxed.row_dual)
@@ -206,7 +207,7 @@ class ManySites(Run):
     def _capacity(self, sites: Sequence[str]) -> float:
         return sum(self.case.sites[s].max_it_mw for s in sites)
 
-    def _take(self, engine: Engine) -> dict[str, SitePlan]:
+    def taken(self, engine: Engine) -> dict[str, SitePlan]:
         """The plans of an engine's sites from its best plan."""
         assert engine.best is not None
         x, truth = engine.best.x, engine.best.truth
@@ -291,16 +292,26 @@ class ManySites(Run):
         with ThreadPoolExecutor(at_once) as threads:
             for number, engine in enumerate(threads.map(work, groups)):
                 if engine.best is not None:
-                    self.plans.update(self._take(engine))
+                    self.built.update(self.taken(engine))
+                    self.offer(dict(self.built))
                 if engine.relaxed is not None:
                     prices.append(self._duals(engine, engine.relaxed.row_dual))
-                self._keep_cuts(engine, engine.seeded)
+                self.keep_cuts(engine)
                 self.note(f"group {number + 1} of {len(groups)}: bound {engine.bound / 1e3:,.1f} "
                           f"best {engine.total / 1e3:,.1f} after {engine.seconds:.0f} s")  # fmt: skip
                 self.waiting = [g for g in self.waiting if g is not groups[number]]
-                self._publish()
                 self.tell("groups")
+        self.built = {}
         return prices
+
+    def offer(self, plans: dict[str, SitePlan]) -> bool:
+        """Keep the plans of some sites as the best plan if they cost less, all others closed."""
+        best = self.value(self.plans)
+        if self.plans and np.isfinite(best) and self.value(plans) >= best:
+            return False
+        self.plans = plans
+        self._publish()
+        return True
 
     # -- better plans -----------------------------------------------------------------------
 
@@ -336,12 +347,12 @@ class ManySites(Run):
                 engine.again()
             except OptimizerError as no_plan:
                 self.note(f"a neighbourhood has no plan: {str(no_plan).splitlines()[0]}")
-            return engine, {} if engine.best is None else self._take(engine)
+            return engine, {} if engine.best is None else self.taken(engine)
 
         with ThreadPoolExecutor(len(sets)) as threads:
             done = list(threads.map(work, sets))
         for engine, plans in done:
-            self._keep_cuts(engine, engine.seeded)
+            self.keep_cuts(engine)
             self.note(f"{len(engine.case.sites)} sites anew after {engine.seconds:.0f} s: "
                       f"bound {engine.bound / 1e3:,.1f} best {engine.total / 1e3:,.1f}")  # fmt: skip
             changed = {**self.plans, **plans}
@@ -367,7 +378,7 @@ class ManySites(Run):
         kinds = range(len(self.known.of))
         rows = [self.known.pool.rows(k) for k in kinds]
         width = max(r.shape[1] for r in rows)
-        plans = list(self.plans.values())
+        plans, built = list(self.plans.values()), list(self.built.values())
         return {
             "kind": np.repeat(np.array(kinds), [len(r) for r in rows]),
             "rows": np.vstack([np.pad(r, ((0, 0), (0, width - r.shape[1]))) for r in rows]),
@@ -375,6 +386,8 @@ class ManySites(Run):
             "prices": self.prices, "bound": np.array(self.bound),
             "plans": text([[p.site, p.cost] for p in plans]),
             "x": np.concatenate([p.x for p in plans]) if plans else np.empty(0),
+            "built": text([[p.site, p.cost] for p in built]),
+            "built_x": np.concatenate([p.x for p in built]) if built else np.empty(0),
             "waiting": text([self.waiting, self.grouped]),
         }  # fmt: skip
 
@@ -382,11 +395,14 @@ class ManySites(Run):
         for kind, row, cost in zip(state["kind"], state["rows"], state["costs"], strict=True):
             width = len(self.known.names[self.known.of[int(kind)][0]])
             self.known.pool.add(int(kind), row[:width], cost=bool(cost))
-        at = 0
-        for site, cost in value(state["plans"]):
-            x = state["x"][at : at + self.parts[site].count]
-            at += self.parts[site].count
-            self.plans[site] = SitePlan(site, x, cost, self.parts[site].joint @ x)
+        for plans, said, points in (
+            (self.plans, state["plans"], state["x"]), (self.built, state["built"], state["built_x"])
+        ):  # fmt: skip
+            at = 0
+            for site, cost in value(said):
+                x = points[at : at + self.parts[site].count]
+                at += self.parts[site].count
+                plans[site] = SitePlan(site, x, cost, self.parts[site].joint @ x)
         self.waiting, self.grouped = value(state["waiting"])
         self._publish()
         # The bound is not taken on trust: it comes again from the prices.
@@ -396,22 +412,28 @@ class ManySites(Run):
 
     # -- the whole --------------------------------------------------------------------------
 
-    def search(self) -> str:
-        """Run the steps; returns why the search ended."""
+    def search(self, begin: Callable[[Sequence[str]], bool] | None = None) -> str:
+        """Run the steps; returns why the search ended.
+
+        ``begin`` may offer a first plan, with the help of the sites that it is given; if it
+        has none without any, it is asked once more when it is known which sites pay.
+        """
         if self.resumed is not None:
             self._restore(self.resumed)
             groups = [list(self.plans), *self.waiting]
         else:
-            groups = self._begin()
-        share = self.threads / max(self.threads, len(self.waiting))
-        seconds = min(GROUP_SECONDS, 0.5 * self.left * share)
-        self.better_prices(self.plan_groups(seconds))
+            groups = self._begin(begin)
+        if self.gap_now() > self.gap:
+            share = self.threads / max(self.threads, len(self.waiting))
+            seconds = min(GROUP_SECONDS, 0.5 * self.left * share)
+            self.better_prices(self.plan_groups(seconds))
         return self._improve_until_done(several=len(groups) > 1)
 
-    def _begin(self) -> list[list[str]]:
+    def _begin(self, begin: Callable[[Sequence[str]], bool] | None) -> list[list[str]]:
         """First prices and bound; the groups to be planned."""
         self.known.seed()
         self.tell("seed")
+        begun = begin is None or begin(())
         first = self._uniform(FIRST_SHARE)
         found = {f.site: f.value for f in self.explore(first, 3)}
         rank = sorted(self.parts, key=lambda s: found[s] / max(self.case.sites[s].max_it_mw, 1.0))
@@ -421,7 +443,10 @@ class ManySites(Run):
         self.explore(prices, EXPLORE_ROUNDS)
         priced = self.price(prices)
         self.tell("prices")
-        groups = self.groups(self.promising(priced))
+        promising = self.promising(priced)
+        if begin is not None and not begun:
+            begin(promising[:GROUP])
+        groups = self.groups(promising)
         self.waiting = list(groups)
         self.grouped = sum(self._capacity(g) for g in groups)
         return groups
@@ -468,17 +493,30 @@ class ManySites(Run):
     def _publish(self) -> None:
         self.total = self.value(self.plans)
 
-    def settle(self) -> tuple[Engine, Incumbent]:
-        """All sites that are used as one planning model, with dispatch and nothing unserved."""
-        used = [s for s in self.parts if s in self.plans and self.plans[s].use.any()]
-        chosen = used or list(self.parts)[:1]
-        case = replace(self.case, sites={s: self.case.sites[s] for s in chosen})
-        engine = Engine(case, self._own, None, self._asked_to_stop, Given(self.oracle, (), {}))
-        engine.best = Incumbent(self._point(engine, chosen), Truth(co2_price=self.co2(self.prices)))
-        self._release()
-        return engine, engine.settle()
+    @property
+    def used(self) -> list[str]:
+        """The sites of the best plan."""
+        return [s for s, plan in self.plans.items() if plan.use.any()]
 
-    def _release(self) -> None:
+    def whole(self, others: Sequence[str] = (), *, learnt: bool = False) -> Engine:
+        """The sites that are used, and some others, as one planning model with the best plan.
+
+        With ``learnt`` it knows the cuts of these sites. Clock, log, gap and bound are those of
+        this search.
+        """
+        wanted = {*self.used, *others}
+        chosen = [s for s in self.parts if s in wanted] or list(self.parts)[:1]
+        case = replace(self.case, sites={s: self.case.sites[s] for s in chosen})
+        given = Given(self.oracle, self.known.cuts_of(chosen) if learnt else (), {})
+        engine = Engine(case, self._own, None, self._asked_to_stop, given)
+        engine.started, engine.report, engine.limit = self.started, self.report, self.limit
+        if learnt:
+            engine.seed()
+        engine.raise_bound(self.bound)
+        engine.best = Incumbent(self._point(engine, chosen), Truth(co2_price=self.co2(self.prices)))
+        return engine
+
+    def release(self) -> None:
         """Let go of the models of all sites and their cuts: dispatch needs the memory."""
         self._told = _Told(self.bound_again(), self.size(), self.cuts)
         self.pricing.close()
