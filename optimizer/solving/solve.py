@@ -16,6 +16,7 @@ from optimizer.solving import explain, extract, nearby, trouble
 from optimizer.solving.engine import Engine, Incumbent
 from optimizer.solving.idle import idle_sites, without
 from optimizer.solving.many import earlier as many_earlier
+from optimizer.solving.many import why as many_why
 from optimizer.solving.many.engine import ManySites
 from optimizer.solving.nearby import Earlier
 from optimizer.solving.run import Run
@@ -191,19 +192,26 @@ def _many(
             "model, slowly, and tells which limits clash if there is no plan."
         )
     others = [] if prefer is None else many_earlier.sites_of(prefer, run)
-    engine = run.whole(others, learnt=prefer is not None)
+    known: dict[str, float] = {}
+    if run.options.why:
+        known = many_why.kept_out(run, many_why.seconds_of(run))
+        others += many_why.nearest(known)
+    engine = run.whole(others, learnt=prefer is not None or run.options.why)
     run.release()
     if prefer is not None:
         close = many_earlier.prefer(engine, prefer)
     run.phase = "settle"
     final = engine.settle()
+    told = many_why.told(engine, final, case, known) if run.options.why else {}
+    if run.options.why:
+        run.report.tied_sites = nearby.tied_sites(engine, final, told)
     if close is not None:
         run.report.changed_decisions = nearby.changed_decisions(engine, final, close)
     # The plan's own delay: none is taken for unavoidable that might be avoided.
     own = float(engine.arrays.delay @ final.x)
     if run.options.gap_power:
         run.report.power_bound_usd = 1e3 * (run.bound - own)
-    return engine, final, reason, own, {}
+    return engine, final, reason, own, told
 
 
 def _stopped(run: Run) -> StoppedError:

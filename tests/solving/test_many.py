@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,13 @@ from optimizer.settings import RunOptions
 from optimizer.solving import extract
 from optimizer.solving.many import engine as many_engine
 from optimizer.solving.many import parts as splitting
+from optimizer.solving.many import why as many_why
 from optimizer.solving.many.pool import MANY, SharedPool
 from optimizer.solving.planning_arrays import to_arrays
 from optimizer.solving.presolve import reduce
 from optimizer.solving.solve import chosen_engine, solve_case
+from tests.support import base
+from tests.support import case as case_of
 
 SMALL = Size(6, quarters=6, areas=2, features=FEATURES)
 
@@ -84,8 +88,6 @@ def test_a_smaller_form_has_the_same_optimum() -> None:
     cost = arrays.cost + random.uniform(0, 1, arrays.count)
     lower = arrays.lower.copy()
     lower[arrays.operating_columns] = 0.0
-    from dataclasses import replace
-
     plain = replace(arrays, cost=cost, lower=lower)
     form = reduce(plain)
     assert form is not None
@@ -182,6 +184,37 @@ def test_the_search_is_gone_and_dispatch_is_there_once_when_tables_are_made(
     # No series was copied into a block of them all.
     assert all(len(block.mgr_locs) == 1 for block in hours._mgr.blocks)
     assert verify_plan(plan.inputs, plan.tables, hours, plan.report.objective).passed
+
+
+def test_why_not_a_site_by_prices_is_never_more_than_a_plan_with_it_costs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = base(sites=3)
+    for site, usd in zip(rows["sites"], (0.0, 7e6, 9e6), strict=True):
+        site["opening_cost_usd"] = usd
+    rows["sites"][2]["max_it_mw"] = 0.0  # nothing can be there: it is left out
+    options = RunOptions(gap=0.01, time_limit_s=30, why=True, engine="many")
+    asked = solve_case(case_of(rows), options)
+    found = asked.tables["why_not_sites"].set_index("site")
+    assert list(found.index) == ["site1", "site2"]
+    assert found.loc["site2", "reason"] == "nothing can be built"
+    assert found.loc["site1", "basis"] == "checked"
+    truly = asked.report.objective + found.loc["site1", "extra_usd"]
+    monkeypatch.setattr(many_why, "NEAREST", 0)
+    priced = solve_case(case_of(rows), options)
+    row = priced.tables["why_not_sites"].set_index("site").loc["site1"]
+    assert (row["basis"], row["waits_for"]) == ("prices", "hall")
+    assert priced.report.bound + row["extra_usd"] <= truly * (1 + 1e-6)
+    # Its opening alone: one hall of it costs and saves as much as one elsewhere.
+    assert row["extra_usd"] > 5e6
+    assert [line for line in priced.report.log if "1 are told by the prices" in line]
+    # What is settled can be asked the rest as in a small case.
+    few = solve_case(case_of(rows), replace(options, engine="few", gap=1e-6))
+    for table in ("runner_up", "worth", "delay_causes"):
+        assert list(priced.tables[table].columns) == list(few.tables[table].columns)
+    assert set(priced.tables["runner_up"]["item"]) == {"engine"}
+    assert all(t["extra_usd"] <= 1e3 * (priced.report.objective - priced.report.bound)
+               for t in priced.report.tied_sites)  # fmt: skip
 
 
 def test_the_engine_is_chosen_by_size() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from optimizer.solving import nearby
-from optimizer.solving.engine import Engine, Given
+from optimizer.solving.engine import Engine
 from optimizer.solving.many.engine import ManySites
 from optimizer.solving.nearby import Earlier
 from optimizer.solving.nearby.prefer import Preferred
@@ -34,19 +34,14 @@ def start(run: ManySites, earlier: Earlier, more: Sequence[str] = ()) -> bool:
     if not chosen:
         run.note(f"{earlier.name}: none of its sites is in this case")
         return False
-    case = replace(run.case, sites={s: run.case.sites[s] for s in chosen})
-    options = replace(run.options, checkpoint=None, resume=False)
-    engine = Engine(case, options, None, run.stopping,
-                    Given(run.oracle, run.known.cuts_of(chosen), {}))  # fmt: skip
-    engine.started, engine.limit = run.started, run.limit
-    engine.report = run.report
-    engine.seed()
+    engine = run.model(chosen, run.stopping, learnt=True)
     plan, nearest = opened(engine, earlier)
-    end = run.seconds + SHARE * run.limit + engine.started
+    end = time.monotonic() + SHARE * run.limit
     x = repaired(engine, nearest, plan.x, end)
     if x is not None:
         engine.consider(x)
         if engine.best is not None and engine.small:
+            engine.keep = np.arange(engine.cuts)
             resize(engine, x, end)
     run.keep_cuts(engine)
     if engine.best is None:
@@ -71,5 +66,5 @@ def prefer(engine: Engine, earlier: Earlier) -> Preferred | None:
         engine.best = point
         engine.note(f"{earlier.name}: not looked for, the plan does not hold to all digits")
         return None
-    engine.keep = engine.master.thin([point.x])
+    engine.keep = np.union1d(engine.keep, engine.master.thin([point.x]))
     return nearby.prefer(engine, earlier)

@@ -501,19 +501,31 @@ class ManySites(Run):
     def whole(self, others: Sequence[str] = (), *, learnt: bool = False) -> Engine:
         """The sites that are used, and some others, as one planning model with the best plan.
 
-        With ``learnt`` it knows the cuts of these sites. Clock, log, gap and bound are those of
-        this search.
+        Its bound is that of this search.
         """
         wanted = {*self.used, *others}
         chosen = [s for s in self.parts if s in wanted] or list(self.parts)[:1]
-        case = replace(self.case, sites={s: self.case.sites[s] for s in chosen})
-        given = Given(self.oracle, self.known.cuts_of(chosen) if learnt else (), {})
-        engine = Engine(case, self._own, None, self._asked_to_stop, given)
-        engine.started, engine.report, engine.limit = self.started, self.report, self.limit
-        if learnt:
-            engine.seed()
+        engine = self.model(chosen, self._asked_to_stop, learnt=learnt)
         engine.raise_bound(self.bound)
-        engine.best = Incumbent(self._point(engine, chosen), Truth(co2_price=self.co2(self.prices)))
+        truth = Truth(total=self.total, co2_price=self.co2(self.prices))
+        engine.best = Incumbent(self._point(engine, chosen), truth)
+        return engine
+
+    def model(self, sites: Sequence[str], should_stop: ShouldStop, *, learnt: bool) -> Engine:
+        """Some sites as one planning model, all others closed, with the clock and log of this search.
+
+        With ``learnt`` it knows the cuts of these sites, and keeps the first of each block, which
+        bounds its cost from below.
+        """
+        case = replace(self.case, sites={s: self.case.sites[s] for s in sites})
+        engine = Engine(case, self._own, None, should_stop, Given(self.oracle, (), {}))
+        engine.started, engine.report, engine.limit = self.started, self.report, self.limit
+        first: dict[tuple[str, int], int] = {}
+        cuts = self.known.cuts_of(sites) if learnt else iter(())
+        for number, (site, period, row, cost) in enumerate(cuts):
+            first.setdefault((site, period), number)
+            engine.known.pool.add(site, period, row, cost=cost)
+        engine.seeded, engine.keep = engine.cuts, np.array(list(first.values()), dtype=int)
         return engine
 
     def release(self) -> None:
