@@ -188,8 +188,9 @@ def _many(
             raise _stopped(run)
         raise StoppedError(
             f"No plan was found within {run.seconds:.0f} s that meets all deadlines (max_backlog_mw "
-            "in demand). Give it more time (--time-limit); --engine few plans all sites in one "
-            "model, slowly, and tells which limits clash if there is no plan."
+            "in demand), and no limits that all sites share were proven to clash. Give it more "
+            "time (--time-limit); --engine few plans all sites in one model, slowly, and tells "
+            "which limits clash if there is no plan."
         )
     others = [] if prefer is None else many_earlier.sites_of(prefer, run)
     known: dict[str, float] = {}

@@ -25,6 +25,7 @@ from optimizer.settings import OnProgress, RunOptions, ShouldStop
 from optimizer.solving.checkpoint import State, text, value
 from optimizer.solving.engine import Engine, Given, Incumbent, make_oracle
 from optimizer.solving.highs import INFINITY
+from optimizer.solving.many.clash import find as find_clash
 from optimizer.solving.many.known import Known
 from optimizer.solving.many.parts import Key, split
 from optimizer.solving.many.pool import SharedPool
@@ -46,6 +47,8 @@ RISE = 1.02
 """Factor of the price of demand at which further sites are looked for."""
 GROUP_SECONDS, NEIGHBOUR_SECONDS = 75.0, 60.0
 """Time for one group, and for one set of sites anew: the gap of the whole is looked at after."""
+CLASH_SHARE, CLASH_SECONDS = 0.3, 10.0
+"""Time for a proof that there is no plan, as a share of what is left, and at least [s]."""
 STALLED, FEW_STALLED = 12, 2
 """Passes without gain after which the search ends."""
 
@@ -147,20 +150,23 @@ class ManySites(Run):
             found = self.pricing.all(list(self.parts), prices)
             if self.stopping():
                 break
-            asked: dict[str, list[Priced]] = {}
-            for f in sorted(found, key=lambda f: f.value):
-                if f.x is not None and f.value < -1e-3:
-                    asked.setdefault(self.oracle.like[f.site], []).append(f)
-            points = {
-                f.site: np.maximum(f.x[self.parts[f.site].arrays.link[f.site]], 0.0)
-                for some in asked.values()
-                for f in some[:PER_KIND]
-                if f.x is not None
-            }
-            before, after = self.known.learn(points, self.co2(prices))
+            before, after = self.known.learn(self._points(found), self.co2(prices))
             if after - before <= EXPLORED * abs(after):
                 break
         return found
+
+    def _points(self, found: Sequence[Priced]) -> dict[str, np.ndarray]:
+        """Links of the plans that pay most, few of each kind of blocks."""
+        asked: dict[str, list[Priced]] = {}
+        for f in sorted(found, key=lambda f: f.value):
+            if f.x is not None and f.value < -1e-3:
+                asked.setdefault(self.oracle.like[f.site], []).append(f)
+        return {
+            f.site: np.maximum(f.x[self.parts[f.site].arrays.link[f.site]], 0.0)
+            for some in asked.values()
+            for f in some[:PER_KIND]
+            if f.x is not None
+        }
 
     # -- some sites by themselves -----------------------------------------------------------
 
@@ -427,6 +433,8 @@ class ManySites(Run):
             share = self.threads / max(self.threads, len(self.waiting))
             seconds = min(GROUP_SECONDS, 0.5 * self.left * share)
             self.better_prices(self.plan_groups(seconds))
+            if not np.isfinite(self.total) and not self.interrupted:
+                self._look_for_clash()
         return self._improve_until_done(several=len(groups) > 1)
 
     def _begin(self, begin: Callable[[Sequence[str]], bool] | None) -> list[list[str]]:
@@ -450,6 +458,18 @@ class ManySites(Run):
         self.waiting = list(groups)
         self.grouped = sum(self._capacity(g) for g in groups)
         return groups
+
+    def _look_for_clash(self) -> None:
+        """NoPlanError if the limits that all sites share are proven to leave no plan."""
+
+        def learn(found: Sequence[Priced]) -> None:
+            self.known.learn(self._points(found), {})
+
+        seconds = max(CLASH_SECONDS, CLASH_SHARE * self.left)
+        clash = find_clash(self.case, self.joint, self.pricing, learn, seconds)
+        if clash is not None:
+            raise clash.error(len(self.parts))
+        self.note("no plan yet: no limits that all sites share are proven to clash")
 
     def _improve_until_done(self, *, several: bool) -> str:
         """Plan some sites at a time anew; returns why it ended."""

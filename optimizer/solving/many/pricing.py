@@ -67,9 +67,16 @@ class Pricing:
     def one(self, site: str, prices: np.ndarray) -> Priced:
         """One site: its continuous relaxation with the cuts that matter."""
         part = self.parts[site]
-        form = part.form
-        cost = form.map.T @ (part.arrays.cost - part.joint.T @ prices)
-        return Priced(site, *self._relax(part, cost))
+        return Priced(site, *self._relax(part, part.arrays.cost - part.joint.T @ prices))
+
+    def farthest(self, sites: Sequence[str], prices: np.ndarray) -> list[Priced]:
+        """What these sites can do best at prices [a unit] if nothing costs anything."""
+
+        def free(site: str) -> Priced:
+            part = self.parts[site]
+            return Priced(site, *self._relax(part, -(part.joint.T @ prices)))
+
+        return list(self._threads.map(free, sites))
 
     def forced(
         self, sites: Sequence[str], prices: np.ndarray, rows: Mapping[str, Rows]
@@ -82,9 +89,7 @@ class Pricing:
 
     def _forced(self, site: str, prices: np.ndarray, rows: Rows) -> float:
         part = self.parts[site]
-        form = part.form
-        cost = form.map.T @ (part.arrays.cost - part.joint.T @ prices)
-        return self._relax(part, cost, rows)[0]
+        return self._relax(part, part.arrays.cost - part.joint.T @ prices, rows)[0]
 
     def _relax(
         self, part: Part, cost: np.ndarray, more: Rows | None = None
@@ -125,11 +130,11 @@ class Pricing:
             rows = sp.vstack([wanted, rows], format="csr")
             sides = np.concatenate([more[1] + least, sides])
         model = make_model(
-            cost, form.lower, form.upper, sp.vstack([form.matrix, rows], format="csr"),
+            form.map.T @ cost, form.lower, form.upper, sp.vstack([form.matrix, rows], format="csr"),
             np.append(form.row_lower, sides),
             np.append(form.row_upper, np.full(len(sides), INFINITY)),
         )  # fmt: skip
-        model.changeObjectiveOffset(float(part.arrays.cost @ form.shift))
+        model.changeObjectiveOffset(float(cost @ form.shift))
         return model
 
     def _rows(self, part: Part, cuts: Sequence[tuple[int, int]]) -> sp.csr_matrix:
