@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from optimizer.errors import NoPlanError
-from optimizer.settings import RunOptions
+from optimizer.errors import NoPlanError, StoppedError
+from optimizer.settings import Engine, RunOptions
 from optimizer.solving.many.clash import find
 from optimizer.solving.many.engine import ManySites
 from optimizer.solving.solve import solve_case
 from tests.cases.test_schedule_by_hand import with_slots
+from tests.solving import infeasible
 from tests.support import Rows, base, case
 
 
-def solve(rows: Rows, engine: str = "many") -> None:
-    solve_case(case(rows), RunOptions(gap=0.05, time_limit_s=40, engine=engine))  # type: ignore[arg-type]
+def solve(rows: Rows, engine: Engine = "many") -> None:
+    solve_case(case(rows), RunOptions(gap=0.05, time_limit_s=40, engine=engine))
 
 
 def deadlines(rows: Rows) -> Rows:
@@ -81,3 +82,29 @@ def test_nothing_is_said_to_clash_that_does_not(slots: float) -> None:
         run.pricing.close()
         run.oracle.close()
     assert (found is None) == (slots == 20)
+
+
+SHARED = {"slots": {"supply", "components"}, "budget": {"policies"}, "co2_cap": {"policies"}}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["slots_cannot_be_stocked", "too_much_carbon", "slots_and_gas_each_fall_short_later",
+     "sun_alone_at_night"],
+)  # fmt: skip
+def test_what_all_sites_share_is_named_as_known_by_hand(name: str) -> None:
+    known = infeasible.CASES[name]
+    with pytest.raises(NoPlanError) as told:
+        solve_case(case(known.rows(), infeasible.SERIES),
+                   RunOptions(gap=0.05, time_limit_s=40, engine="many"))  # fmt: skip
+    sheets = {clash["sheet"] for clash in told.value.clashes} - {"demand"}
+    expected = [SHARED[group] for group in known.groups if group in SHARED]
+    assert len(sheets) == len(expected)
+    assert all(sheets & one for one in expected)
+
+
+def test_what_only_whole_units_forbid_is_said_not_to_be_found() -> None:
+    known = infeasible.CASES["one_and_a_half_engines"]
+    with pytest.raises(StoppedError, match="no limits that all sites share were proven"):
+        solve_case(case(known.rows(), infeasible.SERIES),
+                   RunOptions(gap=0.05, time_limit_s=20, engine="many"))  # fmt: skip

@@ -15,6 +15,7 @@ from benchmarks.stages import staged
 from optimizer.model.blocks import make_shape, signature
 from optimizer.model.build import build
 from optimizer.preparing.case import Case, prepare
+from optimizer.results.report.why import _site_reason
 from optimizer.results.verify import verify_plan
 from optimizer.settings import RunOptions
 from optimizer.solving import extract
@@ -208,6 +209,8 @@ def test_why_not_a_site_by_prices_is_never_more_than_a_plan_with_it_costs(
     # Its opening alone: one hall of it costs and saves as much as one elsewhere.
     assert row["extra_usd"] > 5e6
     assert [line for line in priced.report.log if "1 are told by the prices" in line]
+    said = _site_reason(priced.tables["why_not_sites"].iloc[0])
+    assert said.startswith("too dear: any plan with it costs at least")
     # What is settled can be asked the rest as in a small case.
     few = solve_case(case_of(rows), replace(options, engine="few", gap=1e-6))
     for table in ("runner_up", "worth", "delay_causes"):
