@@ -49,6 +49,8 @@ GROUP_SECONDS, NEIGHBOUR_SECONDS = 75.0, 60.0
 """Time for one group, and for one set of sites anew: the gap of the whole is looked at after."""
 CLASH_SHARE, CLASH_SECONDS = 0.3, 10.0
 """Time for a proof that there is no plan, as a share of what is left, and at least [s]."""
+NOT_YET = 0.0
+"""Capacity of the sites in groups before there are groups [MW]."""
 STALLED, FEW_STALLED = 12, 2
 """Passes without gain after which the search ends."""
 
@@ -84,7 +86,7 @@ class ManySites(Run):
         self.plans: dict[str, SitePlan] = {}
         self.waiting: list[list[str]] = []
         """Groups that are still to be planned, each with its share of all groups' capacity."""
-        self.grouped = 1.0
+        self.grouped = NOT_YET
         self.built: dict[str, SitePlan] = {}
         """Plans of the groups that are done, while others wait."""
         self._told: _Told | None = None
@@ -426,9 +428,10 @@ class ManySites(Run):
         """
         if self.resumed is not None:
             self._restore(self.resumed)
-            groups = [list(self.plans), *self.waiting]
-        else:
+        if self.grouped == NOT_YET:
             groups = self._begin(begin)
+        else:
+            groups = [list(self.plans), *self.waiting]
         if self.gap_now() > self.gap:
             share = self.threads / max(self.threads, len(self.waiting))
             seconds = min(GROUP_SECONDS, 0.5 * self.left * share)

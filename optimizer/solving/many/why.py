@@ -8,7 +8,7 @@ reduced cost. Of the sites with the least reduced cost a plan with the site is s
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -36,23 +36,32 @@ def kept_out(run: ManySites, seconds: float) -> dict[str, float]:
     """What a plan in which a site serves costs at least above the bound [k$], by site not used.
 
     Infinite where no hall of it can serve. Sites that are not asked in time are left out, those
-    that pay least last.
+    that pay least last. A bug here does not cost the plan.
     """
-    end = time.monotonic() + seconds
+    found: dict[str, float] = {}
+    try:
+        for some in _priced_in_turn(run, time.monotonic() + seconds):
+            found |= some
+    except Exception as bug:
+        run.note(f"why: prices of sites not told, {type(bug).__name__}: {bug}")
+    return found
+
+
+def _priced_in_turn(run: ManySites, end: float) -> Iterator[dict[str, float]]:
     used = set(run.used)
     asked = {s: rows for s in run.parts if s not in used and (rows := _serving(run, s)) is not None}
     order = sorted(asked, key=lambda s: run.worth.get(s, 0.0))
-    found: dict[str, float] = {}
     for at in range(0, len(order), AT_ONCE):
         if time.monotonic() > end or run.interrupted:
             break
         some = order[at : at + AT_ONCE]
         with_it = run.pricing.forced(some, run.prices, asked)
-        for priced, forced in zip(run.pricing.all(some, run.prices), with_it, strict=True):
-            more = forced - min(priced.bound, 0.0)
-            if np.isfinite(priced.bound) and more > -INFINITY:
-                found[priced.site] = max(0.0, more)
-    return found
+        without = run.pricing.all(some, run.prices)
+        yield {
+            free.site: max(0.0, forced - min(free.bound, 0.0))
+            for free, forced in zip(without, with_it, strict=True)
+            if np.isfinite(free.bound) and forced > -INFINITY
+        }
 
 
 def seconds_of(run: ManySites) -> float:
