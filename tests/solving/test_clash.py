@@ -15,7 +15,7 @@ from tests.support import Rows, base, case
 
 
 def solve(rows: Rows, engine: Engine = "many") -> None:
-    solve_case(case(rows), RunOptions(gap=0.05, time_limit_s=40, engine=engine))
+    solve_case(case(rows), RunOptions(gap=0.05, time_limit_s=120, engine=engine))
 
 
 def deadlines(rows: Rows) -> Rows:
@@ -74,7 +74,7 @@ def test_the_limits_that_clash_are_named(kind: str) -> None:
 @pytest.mark.parametrize("slots", [20, 19.9])
 def test_nothing_is_said_to_clash_that_does_not(slots: float) -> None:
     rows = deadlines(with_slots(base(sites=3), [("2027-01-01", slots)]))
-    run = ManySites(case(rows), RunOptions(gap=0.05, time_limit_s=40))
+    run = ManySites(case(rows), RunOptions(gap=0.05, time_limit_s=120))
     run.known.seed()
     try:
         found = find(run.case, run.joint, run.pricing, lambda found: None, 20.0)
@@ -96,7 +96,7 @@ def test_what_all_sites_share_is_named_as_known_by_hand(name: str) -> None:
     known = infeasible.CASES[name]
     with pytest.raises(NoPlanError) as told:
         solve_case(case(known.rows(), infeasible.SERIES),
-                   RunOptions(gap=0.05, time_limit_s=40, engine="many"))  # fmt: skip
+                   RunOptions(gap=0.05, time_limit_s=120, engine="many"))  # fmt: skip
     sheets = {clash["sheet"] for clash in told.value.clashes} - {"demand"}
     expected = [SHARED[group] for group in known.groups if group in SHARED]
     assert len(sheets) == len(expected)
@@ -107,4 +107,4 @@ def test_what_only_whole_units_forbid_is_said_not_to_be_found() -> None:
     known = infeasible.CASES["one_and_a_half_engines"]
     with pytest.raises(StoppedError, match="no limits that all sites share were proven"):
         solve_case(case(known.rows(), infeasible.SERIES),
-                   RunOptions(gap=0.05, time_limit_s=20, engine="many"))  # fmt: skip
+                   RunOptions(gap=0.05, time_limit_s=120, engine="many"))  # fmt: skip
