@@ -94,3 +94,23 @@ class SolveReport:
     clashes: list[str] = field(default_factory=list)
     changed_decisions: dict[str, Any] | None = None
     tied_sites: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class RollingOptions:
+    """How a plan is dispatched again without perfect foresight.
+
+    Parameters
+    ----------
+    foresight_h : hours that a forecast covers
+    step_h : hours after which the next forecast comes in; those of it that are run
+    error : standard deviation of the forecast of sun, wind and price at the end of the foresight,
+        relative to what comes; it grows with the square root of the hours ahead, and a fifth of it
+        holds for a load that has a profile
+    seed : seed of the errors
+    """
+
+    foresight_h: int = 36
+    step_h: int = 24
+    error: float = 0.15
+    seed: int = 0

@@ -104,7 +104,11 @@ class Network:
             emitted = sum(made.sel(name=n, drop=True) * rate for n, rate in rates.items() if rate)
             model.add_constraints(emitted <= problem.co2_cap_t, name="co2 of the year")
         if problem.water_m3 is not None:
-            used = sum(made.sel(name=s.name, drop=True) * s.m3_per_mwh for s in problem.sources if s.m3_per_mwh)
+            used = sum(
+                made.sel(name=s.name, drop=True) * s.m3_per_mwh
+                for s in problem.sources
+                if s.m3_per_mwh
+            )
             left = problem.water_m3 - problem.cooling_m3
             model.add_constraints(used <= left, name="water of the year")
 
