@@ -31,10 +31,7 @@ from optimizer.results.rolling.block import Block
 from optimizer.results.rolling.capacities import last_year, links_of_plan
 from optimizer.results.rolling.forecasts import LOAD_SHARE
 from optimizer.results.rolling.year import RollingYear, run_year
-from optimizer.settings import RollingOptions
-
-WARN_SHARE = 0.03
-"""Extra running cost above which a plan is warned of."""
+from optimizer.settings import WARN_SHARE, RollingOptions
 
 
 def rolling(
@@ -48,12 +45,14 @@ def rolling(
     options : foresight, step, error and seed
     until : when to stop (monotonic) [s]; what is begun is ended, and one block is always run
     """
+    begin = time.monotonic()
+    seed = int(case.inputs.setting("seed")) if options.seed is None else options.seed
     years: list[RollingYear] = []
     todo = list(_operated(case, tables))
     for site, period, x in todo:
         if years and until is not None and time.monotonic() > until:
             break
-        stream = (case.sites[site.site].name_row, period.index)
+        stream = (seed, site.name_row, period.index)
         years.append(run_year(Block(case, site, period, x), options, stream))
     left_out = [f"{site.site} {period.name}" for site, period, _ in todo[len(years) :]]
 
@@ -74,7 +73,7 @@ def rolling(
         "step_hours": options.step_h,
         "forecast_error": options.error,
         "forecast_error_load": LOAD_SHARE * options.error,
-        "seed": options.seed,
+        "seed": seed,
         "sites": sorted({y.site for y in years}),
         "periods": list(dict.fromkeys(y.period.name for y in years)),
         "by_site": [
@@ -84,6 +83,7 @@ def rolling(
             for y in years
         ],
         "left_out": left_out,
+        "seconds": time.monotonic() - begin,
         "warning": _warning(share, cost - ahead, unserved, options),
     }  # fmt: skip
 
@@ -114,4 +114,4 @@ def _warning(
     )
 
 
-__all__ = ["WARN_SHARE", "rolling"]
+__all__ = ["rolling"]

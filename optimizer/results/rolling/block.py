@@ -83,7 +83,7 @@ class Block:
         )  # fmt: skip
         found = run_lp(model, 600.0)
         if found.x is None:
-            raise _unsolved(self.site, self.period)
+            raise unsolved(self.site, self.period)
         return Ahead(found.value, found.x, found.row_dual)
 
     def priced(self, ahead: Ahead) -> tuple[np.ndarray, float]:

@@ -21,7 +21,7 @@ class Forecasts:
 
     def __init__(self, block: Block, options: RollingOptions, stream: tuple[int, ...]) -> None:
         self.block, self.options = block, options
-        self.random = np.random.default_rng((options.seed, *stream))
+        self.random = np.random.default_rng(stream)
         case, site, period, shape = block.case, block.site, block.period, block.shape
         self.sources = [
             block.group[f"generation:{a.technology}"] for a in site.assets if a.kind == "variable"

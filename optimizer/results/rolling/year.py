@@ -28,8 +28,8 @@ class RollingYear:
     settled: float = 0.0
 
 
-def run_year(block: Block, options: RollingOptions, stream: tuple[int, ...] = ()) -> RollingYear:
-    """Run a block by forecasts; ``stream`` tells its errors from those of other blocks."""
+def run_year(block: Block, options: RollingOptions, stream: tuple[int, ...]) -> RollingYear:
+    """Run a block by forecasts; ``stream`` are the seeds of its errors."""
     ahead, unserved = block.ahead(), block.group["unserved"]
     if not any(block.upper[block.columns[k]].any() for k in block.stored):
         # Without storage every hour decides for itself, and nothing hangs on a forecast.
