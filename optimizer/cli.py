@@ -196,7 +196,6 @@ def run(
         memory_limit_mb=memory_limit,
         rolling=_rolling(rolling, foresight, forecast_step, forecast_error),
     )
-    # fmt: skip
     if resume and out is None:
         raise UsageError("--resume needs the --out of the run that is to go on.")
     try:
@@ -362,6 +361,7 @@ def verify(
     from optimizer.results.verify import verify_plan
     from optimizer.results.write import load_result
 
+    answer = only_answer_on_stdout() if rolling else sys.stdout
     options = _rolling(rolling, foresight, forecast_step, forecast_error)
     stored = load_result(result)
     done = verify_plan(stored.inputs, stored.tables, stored.dispatch, stored.summary["objective"])
@@ -372,18 +372,19 @@ def verify(
 
         found = run_again(prepare(stored.inputs), stored.tables, options)
     if as_json:
-        print(json.dumps(done.as_dict() | {"rolling": found}))
+        print(json.dumps(done.as_dict() | {"rolling": found}), file=answer, flush=True)
     else:
         for name, count, worst, where in done.checks:
-            print(f"{name:<34} {count:>9,} checked  largest violation {worst:.1e}  {where}")
+            line = f"{name:<34} {count:>9,} checked  largest violation {worst:.1e}  {where}"
+            print(line, file=answer)
         for finding in done.findings[:40]:
-            print(f"  {finding}")
+            print(f"  {finding}", file=answer)
         print(f"{'passed' if done.passed else 'FAILED'}: max violation {done.max_violation:.2e}, "
-              f"objective recomputed {done.objective_recomputed:,.2f} USD")  # fmt: skip
+              f"objective recomputed {done.objective_recomputed:,.2f} USD", file=answer)  # fmt: skip
         if found is not None:
             from optimizer.results.words import without_foresight
 
-            print(f"without perfect foresight: {without_foresight(found)}")
+            print(f"without perfect foresight: {without_foresight(found)}", file=answer, flush=True)
             if found["warning"]:
                 say(found["warning"], "yellow")
     raise typer.Exit(int(ExitCode.DONE if done.passed else ExitCode.CHECK_FAILED))

@@ -95,7 +95,7 @@ def _proof(summary: dict[str, Any]) -> list[tuple[str, str]]:
 def without_foresight(found: dict[str, Any]) -> str:
     """What the plan costs to run by forecasts, in one line."""
     share = found["extra_share"]
-    more = money(found["extra_usd"]) if share is None else f"{share:+.1%}"
+    more = f"{share:+.1%}" if share is not None and share < 1 else f"+{money(found['extra_usd'])}"
     said = (
         f"running costs {money(found['operating_cost_usd'])} ({more}) in {_years(found)}, with "
         f"{found['foresight_hours']} h of forecasts off by {found['forecast_error']:.0%}; "

@@ -105,11 +105,14 @@ def _warning(
     """What to say of a plan that leans on perfect foresight; None if it does not."""
     if share is not None and share <= WARN_SHARE:
         return None
-    dearer = f"{share:.1%} dearer" if share is not None else f"{extra_usd:,.0f} USD dearer"
+    dearer = f"{extra_usd:,.0f} USD dearer"
+    if share is not None:
+        dearer = f"{share:.1%} dearer" if share < 1 else f"{1 + share:,.3g} times as dear"
+    than = "as" if share is not None and share >= 1 else "than"
     short = f", with {unserved_mwh:,.1f} MWh unserved" if unserved_mwh > 0.05 else ""
     return (
         f"With {options.foresight_h} h of foresight and forecasts off by {options.error:.0%} the "
-        f"plan runs {dearer} than its full-year dispatch says{short}: it leans on knowing the "
+        f"plan runs {dearer} {than} its full-year dispatch says{short}: it leans on knowing the "
         "year ahead. More storage or firm power than planned is prudent."
     )
 
