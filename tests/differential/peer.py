@@ -89,7 +89,7 @@ class Network:
     def _rows(self, net: Any, _: Any) -> None:
         """Links of a store have one power; emissions and water of the year are limited."""
         problem, model = self.problem, net.model
-        for store in problem.stores:
+        for store in problem.stores if "Link-p_nom" in model.variables else ():
             there, back = (
                 model["Link-p_nom"].sel(name=f"{store.name} {way}", drop=True)
                 for way in ("in", "out")
@@ -111,6 +111,23 @@ class Network:
             )
             left = problem.water_m3 - problem.cooling_m3
             model.add_constraints(used <= left, name="water of the year")
+
+    def dispatch_usd(self) -> float:
+        """The least running cost of a year at the problem's sizes."""
+        net, problem = self.net, self.problem
+        sizes = problem.mw | {
+            f"{s.name} {way}": problem.mw[s.name] / s.round_trip ** (0.5 * (way == "out"))
+            for s in problem.stores
+            for way in ("in", "out")
+        }
+        for table in (net.generators, net.links):
+            free = table.index[table["p_nom_extendable"]]
+            table.loc[free, "p_nom"] = [sizes.get(name, 0.0) for name in free]
+            table["p_nom_extendable"] = False
+        if problem.stores:
+            net.stores["e_nom"] = [problem.mwh[name] for name in net.stores.index]
+            net.stores["e_nom_extendable"] = False
+        return self.solve().total_usd
 
     def solve(self) -> Answer:
         """The least cost of a year."""

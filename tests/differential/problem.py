@@ -83,6 +83,10 @@ class Problem:
     co2_scope: str = "total"
     water_m3: float | None = None
     cooling_m3_per_mwh: float = 0.0
+    mw: dict[str, float] = field(default_factory=dict)
+    """Sizes at which the dispatch alone is compared: sources, stores, ``firm`` and ``flexible``."""
+    mwh: dict[str, float] = field(default_factory=dict)
+    """The same of stores."""
 
     @property
     def load_mw(self) -> np.ndarray:

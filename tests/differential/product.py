@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from optimizer.model.blocks import links
 from optimizer.results.verify import verify_plan
 from optimizer.settings import RunOptions
+from optimizer.solving.oracles import BlockOracle, Task
 from optimizer.solving.solve import solve_case
 from tests.differential.problem import RATE, Answer, Grid, Problem, Source, Store
 from tests.support import Rows, base, case, technology
@@ -102,6 +104,24 @@ def _grid(rows: Rows, made: dict[str, np.ndarray], grid: Grid) -> None:
         {"site": "site0", "offer": "grid", "from_date": "2027-01-01", "firm_mw": grid.firm_mw,
          "flexible_mw": grid.flexible_mw}
     ]  # fmt: skip
+
+
+def dispatch_usd(problem: Problem) -> float:
+    """The running cost of the year's block at the problem's sizes."""
+    made = case(*tables(problem))
+    site = made.sites["site0"]
+    sizes = {links.load("training"): problem.it_mw, links.EXPORT: 0.0, links.FIRM: 0.0}
+    if problem.grid is not None:
+        sizes |= {links.FIRM: problem.mw["firm"], links.EXPORT: problem.grid.export_mw}
+        sizes[links.flexible(site.offers[0])] = problem.mw.get("flexible", 0.0)
+    for asset in site.assets:
+        sizes[links.power(asset)] = problem.mw[asset.technology]
+        sizes[links.energy(asset)] = problem.mwh.get(asset.technology, 0.0)
+    x = np.array([sizes[name] for name in links.names(made, site)])
+    oracle = BlockOracle(made, 1, 1e-9)
+    (found,) = oracle.evaluate([Task("site0", 0, x)])
+    oracle.close()
+    return 1e3 * found.cost
 
 
 def solve(problem: Problem, gap: float) -> Answer:
