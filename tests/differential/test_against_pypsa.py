@@ -19,7 +19,7 @@ from tests.differential.problem import Grid, Problem, Source, Store, series
 
 AGREE = 1e-4
 """Relative difference of cost that is allowed."""
-GAP = 1e-7
+GAP = 1e-9
 """To which the product's plan is proven; where the optimum is flat, sizes need more than its cost."""
 
 Make = Callable[[], Problem]
@@ -87,13 +87,19 @@ def two_stores() -> Problem:
 def carbon_price_onsite() -> Problem:
     """A price on what is burnt at the site; the grid's emissions are free."""
     grid = Grid(PRICE, firm_mw=60, charge_usd_per_kw_year=60, t_per_mwh=0.33)
-    return Problem(100, LOAD, sources=(SOLAR, GAS), grid=grid, co2_usd_per_t=60, co2_scope="onsite")
+    return Problem(
+        100, LOAD, pue=series("pue_plains"), sources=(SOLAR, GAS), grid=grid, co2_usd_per_t=60,
+        co2_scope="onsite",
+    )  # fmt: skip
 
 
 def carbon_price_total() -> Problem:
     """The same price, on the grid's emissions too."""
     grid = Grid(PRICE, firm_mw=60, charge_usd_per_kw_year=60, t_per_mwh=0.33)
-    return Problem(100, LOAD, sources=(SOLAR, GAS), grid=grid, co2_usd_per_t=60, co2_scope="total")
+    return Problem(
+        100, LOAD, pue=series("pue_plains"), sources=(SOLAR, GAS), grid=grid, co2_usd_per_t=60,
+        co2_scope="total",
+    )  # fmt: skip
 
 
 def water_quota() -> Problem:
