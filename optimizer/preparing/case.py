@@ -26,6 +26,7 @@ from optimizer.preparing.finance import (
     discounted_annuity,
     spending,
 )
+from optimizer.preparing.tariffs import Tariff, make_tariff
 from optimizer.reading.inputs import Inputs
 
 KILO = 1e-3
@@ -152,13 +153,39 @@ class Site:
     assets: tuple[Asset, ...]
     halls: tuple[Hall, ...]
     offers: tuple[Offer, ...]
-    price: np.ndarray
-    price_growth: float
-    export_share: float
-    grid_co2: np.ndarray
-    carbon_free_share: float
+    tariffs: tuple[Tariff, ...]
     fuel_price: dict[str, np.ndarray]
     fuel_growth: dict[str, float]
+
+    @property
+    def tariff(self) -> Tariff:
+        """The first tariff offered."""
+        return self.tariffs[0]
+
+    @property
+    def price(self) -> np.ndarray:
+        """Price of imported energy under the first tariff, in money of the money year [k$/MWh]."""
+        return self.tariff.price
+
+    @property
+    def price_growth(self) -> float:
+        """Real growth of the first tariff's prices a year."""
+        return self.tariff.growth
+
+    @property
+    def export_share(self) -> float:
+        """Share of the first tariff's price that exports earn."""
+        return self.tariff.export_share
+
+    @property
+    def grid_co2(self) -> np.ndarray:
+        """CO2 of imported energy under the first tariff [t/MWh]."""
+        return self.tariff.co2
+
+    @property
+    def carbon_free_share(self) -> float:
+        """Carbon-free share of imported energy under the first tariff."""
+        return self.tariff.carbon_free_share
 
     @property
     def users(self) -> list[tuple[str, str, tuple[schedule.Variant, ...]]]:
@@ -491,7 +518,9 @@ def _hall(prep: _Preparation, site: pd.Series, row: pd.Series) -> Hall | None:
     )
 
 
-def _offer(prep: _Preparation, site: pd.Series, row: pd.Series, price: np.ndarray) -> Offer | None:
+def _offer(
+    prep: _Preparation, site: pd.Series, row: pd.Series, dearest: np.ndarray
+) -> Offer | None:
     steps = prep.tables["interconnection_steps"]
     steps = steps[(steps["site"] == row["site"]) & (steps["offer"] == row["offer"])]
     steps = steps.sort_values("from_date")
@@ -522,7 +551,7 @@ def _offer(prep: _Preparation, site: pd.Series, row: pd.Series, price: np.ndarra
         cut = prep.profile(row["curtailment_profile"])
     else:
         cut = np.zeros(HOURS_PER_YEAR)
-        cut[np.argsort(-price, kind="stable")[: int(row["curtailed_hours_per_year"])]] = 1.0
+        cut[dearest[: int(row["curtailed_hours_per_year"])]] = 1.0
     count = len(prep.periods)
 
     def money(kilo_usd: float) -> Money:
@@ -558,18 +587,7 @@ def _offer(prep: _Preparation, site: pd.Series, row: pd.Series, price: np.ndarra
 
 def _site(prep: _Preparation, number: int, row: pd.Series) -> Site:
     name = row["site"]
-    price = np.zeros(HOURS_PER_YEAR)
-    growth = share = clean = 0.0
-    grid_co2 = np.zeros(HOURS_PER_YEAR)
-    if row["tariff"]:
-        tariffs = prep.tables["tariffs"].set_index("tariff")
-        tariff = tariffs.loc[row["tariff"]]
-        price = prep.hourly(tariff["energy_price_usd_per_mwh"], tariff["price_profile"])
-        growth, share = float(tariff["price_growth_per_year"]), float(tariff["export_price_share"])
-        clean = float(tariff["carbon_free_share"])
-        grid_co2 = np.full(HOURS_PER_YEAR, tariff["co2_t_per_mwh"])
-        if tariff["co2_profile"]:
-            grid_co2 = prep.profile(tariff["co2_profile"])
+    tariff = make_tariff(prep.tables, prep.inputs.profiles, prep.shared, row["tariff"])
     permits = prep.permits[prep.permits["jurisdiction"] == row["jurisdiction"]]
     keys = list(zip(permits["permit_kind"], permits["variant"], strict=True))
     built = _chosen_rows(prep.tables["site_technologies"], name, "technology")
@@ -604,13 +622,9 @@ def _site(prep: _Preparation, number: int, row: pd.Series) -> Site:
         assets=tuple(a for a in assets if a is not None),
         halls=tuple(h for _, r in halls.iterrows() if (h := _hall(prep, row, r)) is not None),
         offers=tuple(
-            o for _, r in offers.iterrows() if (o := _offer(prep, row, r, price)) is not None
+            o for _, r in offers.iterrows() if (o := _offer(prep, row, r, tariff.dearest)) is not None
         ),
-        price=prep.shared(price * KILO),
-        price_growth=growth,
-        export_share=share,
-        grid_co2=prep.shared(grid_co2),
-        carbon_free_share=clean,
+        tariffs=(tariff,),
         fuel_price={
             f: prep.shared(prep.hourly(r["price_usd_per_mmbtu"], r["price_profile"]) * KILO)
             for f, r in fuel_rows.items()

@@ -17,6 +17,8 @@ pytest.importorskip("pypsa", reason="comes with the extra differential")
 from tests.differential import peer, product
 from tests.differential.problem import Grid, Problem, Source, Store, series
 
+pytestmark = pytest.mark.differential
+
 AGREE = 1e-4
 """Relative difference of cost that is allowed."""
 GAP = 1e-9

@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from optimizer.model.blocks import links
 from optimizer.preparing.case import Case
 from optimizer.results.plan import Plan
 from optimizer.results.report.words import checked
@@ -141,6 +142,16 @@ def test_forecasts_are_off_by_what_is_said() -> None:
     assert made_guess.max() <= block.x[block.shape.links.index("mw:sun")] * (1 + 1e-12)
     off = 0.1 * np.sqrt((bright + 1) / 36)
     assert (made_guess / upper[sun, bright] - 1).std() == pytest.approx(off, rel=0.05)
+
+
+def test_a_block_with_what_is_not_followed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, plan = planned("grid")
+    names = links.names
+    monkeypatch.setattr(links, "names", lambda case, site: (*names(case, site), "steam_t"))
+    found = rolling(made, plan.tables, RollingOptions())
+    assert found["left_out"] == ["site0 p0: steam_t is not followed"]
+    assert not found["sites"]
+    assert without_foresight(found) == "not run: site0 p0: steam_t is not followed"
 
 
 def test_one_site_is_run_even_if_time_is_out() -> None:

@@ -112,6 +112,8 @@ class Assembly:
         self._equality: list[np.ndarray] = []
         self._bounded: list[np.ndarray] = []
         self._measures: dict[str, list[tuple[slice, np.ndarray]]] = {}
+        self.meter: list[tuple[str, np.ndarray]] = []
+        """Flows through the connection, by the tariff under which they are taken; "" is any."""
 
     def _linked(
         self, at: np.ndarray, by_link: Mapping[str, Values]
@@ -122,14 +124,16 @@ class Assembly:
         ]
 
     def columns(
-        self, name: str, upper: Mapping[str, Values] | None, running: Running | None = None
-    ) -> np.ndarray:
-        """One column an hour, >= 0; upper bound as a sum of value x link, None: unbounded."""
-        at = np.arange(self.columns_made, self.columns_made + self.count)
-        self.columns_made += self.count
+        self, name: str, upper: Mapping[str, Values] | None, running: Running | None = None, *,
+        count: int | None = None,
+    ) -> np.ndarray:  # fmt: skip
+        """Columns >= 0, one an hour; upper bound as a sum of value x link, None: unbounded."""
+        number = self.count if count is None else count
+        at = np.arange(self.columns_made, self.columns_made + number)
+        self.columns_made += number
         part = slice(int(at[0]), int(at[-1]) + 1)
         self.groups[name] = part
-        self._bounded.append(np.full(self.count, upper is not None))
+        self._bounded.append(np.full(number, upper is not None))
         self._upper.extend(self._linked(at, upper or {}))  # type: ignore[arg-type]
         if running is not None:
             self.running.append((part, running))

@@ -39,6 +39,7 @@ def add(block: Assembly, case: Case, site: Site, balance: np.ndarray) -> None:
     taken = block.columns("import", upper, import_cost)
     block.add(balance, taken, 1.0)
     block.measure("co2_grid", taken, co2)
+    block.meter.append((site.tariff.tariff, taken))
     if site.sells_energy:
 
         def export_cost(period: Period) -> np.ndarray:

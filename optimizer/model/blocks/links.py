@@ -5,9 +5,13 @@ from __future__ import annotations
 from optimizer.preparing.case import Asset, Case, Offer, Site
 
 FIRM = "firm_mw"
+CONTRACT = "contract_mw"
+"""MW that a service agreement asks to be paid for, whatever is used."""
 EXPORT = "export_mw"
 CO2 = "co2_kt"
 WATER = "water_1000m3"
+OWED = (CONTRACT, "ppa_mw:")
+"""How the names of links begin that cost money although nothing runs."""
 
 
 def load(workload: str) -> str:

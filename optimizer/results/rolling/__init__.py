@@ -28,7 +28,7 @@ import pandas as pd
 from optimizer.preparing.calendar import Period
 from optimizer.preparing.case import Case, Site
 from optimizer.results.rolling.block import Block
-from optimizer.results.rolling.capacities import last_year, links_of_plan
+from optimizer.results.rolling.capacities import UnknownError, last_year, links_of_plan
 from optimizer.results.rolling.forecasts import LOAD_SHARE
 from optimizer.results.rolling.year import RollingYear, run_year
 from optimizer.settings import WARN_SHARE, RollingOptions
@@ -48,13 +48,13 @@ def rolling(
     begin = time.monotonic()
     seed = int(case.inputs.setting("seed")) if options.seed is None else options.seed
     years: list[RollingYear] = []
-    todo = list(_operated(case, tables))
+    todo, left_out = _operated(case, tables)
     for site, period, x in todo:
         if years and until is not None and time.monotonic() > until:
             break
         stream = (seed, site.name_row, period.index)
         years.append(run_year(Block(case, site, period, x), options, stream))
-    left_out = [f"{site.site} {period.name}" for site, period, _ in todo[len(years) :]]
+    left_out += [f"{site.site} {period.name}" for site, period, _ in todo[len(years) :]]
 
     def whole(values: Iterator[float]) -> float:
         return float(sum(v * y.period.passes for v, y in zip(values, years, strict=True)))
@@ -90,13 +90,19 @@ def rolling(
 
 def _operated(
     case: Case, tables: dict[str, pd.DataFrame]
-) -> Iterator[tuple[Site, Period, np.ndarray]]:
-    """Blocks of the last full year that the plan operates, with their links."""
+) -> tuple[list[tuple[Site, Period, np.ndarray]], list[str]]:
+    """Blocks of the last full year that the plan operates, with their links; what is left out."""
     ran = set(zip(tables["operation"]["site"], tables["operation"]["period"], strict=True))
+    found, left_out = [], []
     for period in last_year(case):
         for site in case.sites.values():
-            if (site.site, period.name) in ran:
-                yield site, period, links_of_plan(case, site, period, tables)
+            if (site.site, period.name) not in ran:
+                continue
+            try:
+                found.append((site, period, links_of_plan(case, site, period, tables)))
+            except UnknownError as unknown:
+                left_out.append(f"{site.site} {period.name}: {unknown} is not followed")
+    return found, left_out
 
 
 def _warning(

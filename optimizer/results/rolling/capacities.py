@@ -14,6 +14,10 @@ QUOTA_SLACK = 1e-7
 """By how much a quota is above what the plan says it uses, which is rounded."""
 
 
+class UnknownError(Exception):
+    """A block depends on a quantity that is not read from the tables; its name."""
+
+
 def links_of_plan(
     case: Case, site: Site, period: Period, tables: dict[str, pd.DataFrame]
 ) -> np.ndarray:
@@ -48,7 +52,11 @@ def links_of_plan(
     counted = [*generators, *(["grid"] if case.co2_scope == "total" else [])]
     found[links.CO2] = measured("co2_t", counted) / blocks.T_PER_LINK
     found[links.WATER] = measured("water_m3", generators) / blocks.M3_PER_LINK
-    return np.array([found[name] for name in links.names(case, site)])
+    names = links.names(case, site)
+    unknown = [name for name in names if name not in found]
+    if unknown:
+        raise UnknownError(unknown[0])
+    return np.array([found[name] for name in names])
 
 
 def last_year(case: Case) -> list[Period]:
