@@ -10,7 +10,7 @@ from typing import Any
 
 import pyomo.environ as pyo
 
-from optimizer.model import blocks
+from optimizer.model import blocks, monolith_contracts
 from optimizer.model.blocks import links
 from optimizer.model.build import Planning, build
 from optimizer.preparing.calendar import Period
@@ -54,13 +54,15 @@ def _add_hours(
     block.discharge = pyo.Var(names, hours, domain=pyo.NonNegativeReals)
     block.soc = pyo.Var(names, hours, domain=pyo.NonNegativeReals)
 
+    monolith_contracts.add_deliveries(block, site, hours, link, p)
+
     def balance(b: Any, t: int) -> Any:
         load = sum(
             site.pue[t] * w.load[t] * link[links.load(w.workload), p]
             for w in case.workloads.values()
         )
         supply = (
-            b.imported[t] + b.unserved[t] - b.exported[t]
+            b.imported[t] + b.unserved[t] - b.exported[t] + monolith_contracts.delivered(b, site, t)
             + sum(b.generation[a.technology, t] for a in generators)
             + sum(b.discharge[n, t] - b.charge[n, t] for n in names)
         )  # fmt: skip
@@ -68,7 +70,10 @@ def _add_hours(
 
     block.balance = pyo.Constraint(hours, rule=balance)
     block.import_within_service = pyo.Constraint(
-        hours, rule=lambda b, t: b.imported[t] <= _service(site, link, p, t)
+        hours,
+        rule=lambda b, t: (
+            b.imported[t] + monolith_contracts.delivered(b, site, t) <= _service(site, link, p, t)
+        ),
     )
     block.export_within_limit = pyo.Constraint(
         hours,
@@ -82,6 +87,8 @@ def _add_hours(
     )  # fmt: skip
     _add_storage(block, by_name, names, hours, link, p)
     _add_quotas(block, case, site, generators, hours, link, p)
+    monolith_contracts.limit_export(block, site, hours)
+    monolith_contracts.add_matching(block, case, site, hours, link, p)
     block.cost = pyo.Constraint(
         expr=operating_cost == _running_cost(block, case, site, period, generators, storages, hours)
     )
@@ -130,7 +137,11 @@ def _add_quotas(
             a.co2_t_per_mwh * block.generation[a.technology, t] for a in generators for t in hours
         )
         if case.co2_scope == "total":
-            emitted += pyo.quicksum(site.grid_co2[t] * block.imported[t] for t in hours)
+            emitted += pyo.quicksum(
+                site.grid_co2[t]
+                * (block.imported[t] + monolith_contracts.delivered(block, site, t))
+                for t in hours
+            )
         block.co2_within_quota = pyo.Constraint(
             expr=emitted <= blocks.T_PER_LINK * link[links.CO2, p]
         )
@@ -166,4 +177,4 @@ def _running_cost(
             cost += unit * block.generation[a.technology, t]
     for a in storages:
         cost += a.vom * pyo.quicksum(block.discharge[a.technology, t] for t in hours)
-    return cost
+    return cost + monolith_contracts.running_cost(block, case, site, period, hours, grid_carbon)

@@ -21,6 +21,16 @@ from optimizer.preparing.calendar import (
     make_periods,
     months_between,
 )
+from optimizer.preparing.contracts import (
+    Contract,
+    Hedge,
+    Rule,
+    clean_share,
+    make_contracts,
+    make_hedges,
+    make_rules,
+    marginal_co2,
+)
 from optimizer.preparing.finance import (
     capital_recovery_factor,
     construction_interest,
@@ -157,6 +167,17 @@ class Site:
     tariffs: tuple[Tariff, ...]
     fuel_price: dict[str, np.ndarray]
     fuel_growth: dict[str, float]
+    market: str = ""
+    contracts: tuple[Contract, ...] = ()
+    clean: dict[str, np.ndarray] = field(default_factory=dict)
+    """Carbon-free share of imported energy by hour, under each tariff."""
+    marginal_co2: np.ndarray | None = None
+    """CO2 of one more MWh imported [t/MWh], under the first tariff; None if it is not given."""
+
+    @property
+    def deliveries(self) -> tuple[Contract, ...]:
+        """Contracts whose energy comes through the grid connection."""
+        return tuple(c for c in self.contracts if c.delivers)
 
     @property
     def tariff(self) -> Tariff:
@@ -260,6 +281,8 @@ class Case:
     unserved_price: float
     allowed_unserved_share: float
     groups: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()
+    hedges: tuple[Hedge, ...] = ()
 
     @property
     def co2_scope(self) -> str:
@@ -643,6 +666,9 @@ def _site(prep: _Preparation, number: int, row: pd.Series) -> Site:
     halls = _chosen_rows(prep, "campus_blocks", name, "block")
     offers = prep.rows("interconnections", site=name)
     assets = [_asset(prep, row, r) for _, r in built.iterrows()]
+    service = tuple(
+        o for _, r in offers.iterrows() if (o := _offer(prep, row, r, tariff.dearest)) is not None
+    )
     fuels = {a.fuel for a in assets if a is not None and a.fuel}
     fuel_rows = {f: prep.fuel(f, row["gas_hub"]) for f in sorted(fuels)}
     return Site(
@@ -669,15 +695,21 @@ def _site(prep: _Preparation, number: int, row: pd.Series) -> Site:
         permit_mw=dict(zip(keys, permits["max_mw"], strict=True)),
         assets=tuple(a for a in assets if a is not None),
         halls=tuple(h for _, r in halls.iterrows() if (h := _hall(prep, row, r)) is not None),
-        offers=tuple(
-            o for _, r in offers.iterrows() if (o := _offer(prep, row, r, tariff.dearest)) is not None
-        ),
+        offers=service,
         tariffs=(tariff,),
         fuel_price={
             f: prep.shared(prep.hourly(r["price_usd_per_mmbtu"], r["price_profile"]) * KILO)
             for f, r in fuel_rows.items()
         },
         fuel_growth={f: float(r["price_growth_per_year"]) for f, r in fuel_rows.items()},
+        market=row["market"],
+        contracts=make_contracts(
+            prep.inputs, row, prep.periods, prep.start, (tariff.price, tariff.growth), prep.shared,
+            has_service=bool(service),
+        ),
+        clean={tariff.tariff: prep.shared(
+            clean_share(prep.tables, prep.inputs.profiles, tariff.tariff))},
+        marginal_co2=marginal_co2(prep.tables, prep.inputs.profiles, tariff.tariff),
     )  # fmt: skip
 
 
@@ -787,6 +819,7 @@ def prepare(inputs: Inputs) -> Case:
     delay = max((w.delay_price for w in workloads.values()), default=0.0)
     least = max(10.0, 3 * delay / HOURS_PER_MONTH)
     sites = prep.tables["sites"]
+    group_years = {group: periods[members[0]].year for group, members in groups.items()}
     return Case(
         inputs=inputs,
         name=str(inputs.setting("case_name")),
@@ -808,6 +841,8 @@ def prepare(inputs: Inputs) -> Case:
         unserved_price=least if given is None else float(given) * KILO,
         allowed_unserved_share=float(allowed.max()) if len(allowed) else 0.0,
         groups={g: tuple(m) for g, m in groups.items()},
+        rules=make_rules(prep.tables, group_years),
+        hedges=make_hedges(prep.tables, group_years),
     )
 
 

@@ -19,6 +19,7 @@ from optimizer.preparing.case import Asset, Case, Hall, Site
 from optimizer.preparing.schedule import Variant
 from optimizer.results.plan import Plan
 from optimizer.settings import SolveReport
+from optimizer.solving import extract_contracts
 from optimizer.solving.oracles import BlockOracle
 from optimizer.solving.planning_arrays import PlanningArrays
 from optimizer.solving.truth import Truth
@@ -58,7 +59,8 @@ def cleaned(planning: Planning, arrays: PlanningArrays, x: np.ndarray) -> np.nda
     case = planning.case
     for name, site in case.sites.items():
         block = planning.model.site[name]
-        for variable in (block.built_mw, block.built_mwh, *_grid_levels(block, site)):
+        signed = (block.ppa_mw,) if site.contracts else ()
+        for variable in (block.built_mw, block.built_mwh, *_grid_levels(block, site), *signed):
             keys = dict.fromkeys(k[:-1] for k in variable)
             for key in keys:
                 last = 0.0
@@ -84,6 +86,7 @@ def cleaned(planning: Planning, arrays: PlanningArrays, x: np.ndarray) -> np.nda
             if (w, r, p) in site.place
         )
         missing.set_value(max(0.0, case.demand[w, r, p] - placed), skip_validation=True)
+    extract_contracts.make_consistent(planning.model, case)
     for k, v in enumerate(arrays.variables):
         y[k] = v.value
     for name, site in case.sites.items():
@@ -408,14 +411,21 @@ class Extraction:
         grid_carbon = carbon_price(case, period, onsite=False)
         if "import" in series:
             price = site.price[shape.hours] * growth(case, site.price_growth, period)
-            co2 = float(series["import"] @ site.grid_co2[shape.hours])
+            bought = extract_contracts.bought(site, series)
+            co2 = float(bought @ site.grid_co2[shape.hours])
+            clean = site.clean[site.tariff.tariff][shape.hours]
             metric("grid", "import_mwh", series["import"].sum())
+            metric("grid", "clean_mwh", float(series["import"] @ clean))
             metric("grid", "export_mwh", frame["export_mw"].sum())
             metric("grid", "co2_t", co2)
             self._money("energy", site, p, "grid", float(series["import"] @ price))
             self._money("carbon", site, p, "grid", co2 * grid_carbon)
             earned = np.maximum(price, 0.0) * site.export_share
             self._money("export", site, p, "grid", -float(frame["export_mw"] @ earned))
+        extract_contracts.pass_of_contracts(
+            self.planning.model.site[site.site], site, period, series, frame, metric,
+            lambda item, kilo_usd: self._money("contract_energy", site, p, item, kilo_usd),
+        )  # fmt: skip
         for asset in site.assets:
             k = shape.links.index(links.power(asset))
             if at[k] <= 0 and not asset.is_storage:
@@ -562,6 +572,9 @@ def to_plan(
     tables = {
         name: pd.DataFrame(extraction.rows[name], columns=list(COLUMNS[name])) for name in TABLES
     }
+    bought = extract_contracts.ContractTables(planning.model, planning.case, extraction.frames)
+    for name, rows in bought.tables().items():
+        tables[name] = pd.DataFrame(rows, columns=list(extract_contracts.COLUMNS[name]))
     report.objective = float(tables["costs"]["usd"].sum())
     report.bound = min(report.bound, report.objective)
     return Plan(planning.case.inputs, tables, extraction.dispatch(), report)

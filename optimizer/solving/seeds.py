@@ -51,6 +51,7 @@ def mixes(case: Case, site_name: str, period: int, names: Sequence[str]) -> Iter
     thermal = [a for a in site.assets if a.kind == "thermal"]
     at = {n: k for k, n in enumerate(names)}
     peak = 100 * float(site.pue.max())
+    hours = case.periods[period].hours
     for grid, firm, variable, stored in MIXES:
         x = np.zeros(len(names))
         x[[n.startswith("it_mw:") for n in names]] = 100 / len(case.workloads)
@@ -65,5 +66,6 @@ def mixes(case: Case, site_name: str, period: int, names: Sequence[str]) -> Iter
             if a.is_storage:
                 x[at[links.energy(a)]] = 4 * peak * share
         x[[n in (links.CO2, links.WATER) for n in names]] = 1e6
+        x[[n.startswith(links.MATCHED) for n in names]] = 2e-3 * peak * len(hours)
         price = 0.03 if case.co2_caps and stored > 0.5 else 0.0
         yield Task(site_name, period, x, price)

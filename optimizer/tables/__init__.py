@@ -1,6 +1,15 @@
 """Input tables: every column declared once."""
 
-from optimizer.tables import commitments, demand, grid, limits, settings, sites, technologies
+from optimizer.tables import (
+    commitments,
+    contracts,
+    demand,
+    grid,
+    limits,
+    settings,
+    sites,
+    technologies,
+)
 from optimizer.tables.column import Column, Table
 
 SETTINGS_KEYS = settings.KEYS
@@ -22,6 +31,8 @@ TABLES: tuple[Table, ...] = (
     grid.TARIFFS,
     grid.INTERCONNECTIONS,
     grid.INTERCONNECTION_STEPS,
+    contracts.CONTRACTS,
+    contracts.SITE_CONTRACTS,
     limits.PERMITS,
     limits.COMPONENTS,
     limits.SUPPLY,

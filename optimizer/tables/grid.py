@@ -131,12 +131,22 @@ TARIFFS = Table(
             usual=(0, 1.5),
         ),
         text("co2_profile", "Hourly CO2 of imported energy; replaces the constant", profile=True),
+        text(
+            "marginal_co2_profile",
+            "Hourly CO2 of one more MWh, for reporting; blank: not reported",
+            profile=True,
+        ),
         Column(
             "carbon_free_share",
-            "Carbon-free share of imported energy, for reporting",
+            "Carbon-free share of imported energy, for matching and reporting",
             default=0.0,
             minimum=0,
             maximum=1,
+        ),
+        text(
+            "carbon_free_profile",
+            "Hourly carbon-free share of imported energy; replaces the constant",
+            profile=True,
         ),
         source(),
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from optimizer.preparing.case import Asset, Case, Offer, Site
+from optimizer.preparing.contracts import Contract, Rule
 
 FIRM = "firm_mw"
 CONTRACT = "contract_mw"
@@ -34,6 +35,53 @@ def flexible(offer: Offer) -> str:
     return f"flexible_mw:{offer.offer}"
 
 
+def contract(offered: Contract) -> str:
+    """Standing MW of a contract that delivers."""
+    return f"ppa_mw:{offered.contract}"
+
+
+def unmatched(rule: Rule) -> str:
+    """GWh that a pass may leave unmatched."""
+    return f"unmatched_gwh:{rule.rule}"
+
+
+def owed(rule: Rule) -> str:
+    """GWh of clean energy beyond its own load that a pass owes to others."""
+    return f"owed_gwh:{rule.rule}"
+
+
+def excess(rule: Rule) -> str:
+    """GWh that a pass may export."""
+    return f"excess_gwh:{rule.rule}"
+
+
+def short_of(rule: Rule) -> str:
+    """The column of a block that says what it owes and does not have."""
+    return f"unmatched:{rule.rule}"
+
+
+MATCHED = ("unmatched_gwh:", "excess_gwh:")
+"""How the names of links begin that are shares of a carbon-free target."""
+DEMANDS = ("it_mw:", "owed_gwh:")
+"""How the names of links begin that are asked of a block: less is never worse."""
+
+
+def rules(case: Case, site: Site) -> tuple[Rule, ...]:
+    """Carbon-free targets that hold for a site."""
+    return tuple(r for r in case.rules if site.site in r.sites)
+
+
+def may_owe(rule: Rule, site: Site) -> bool:
+    """Whether the clean energy of a pass can exceed what it serves."""
+    exports = rule.exports_count and site.sells_energy
+    return not rule.hourly and (exports or any(a.is_storage for a in site.assets))
+
+
+def limits_excess(rule: Rule, site: Site) -> bool:
+    """Whether a target limits what the site exports."""
+    return bool(rule.excess) and site.sells_energy
+
+
 def limits_co2(case: Case) -> bool:
     """Whether blocks share a CO2 cap."""
     return bool(case.co2_caps)
@@ -57,8 +105,15 @@ def names(case: Case, site: Site) -> tuple[str, ...]:
         links += [flexible(offer) for offer in site.offers]
         if site.sells_energy:
             links.append(EXPORT)
+    links += [contract(c) for c in site.deliveries]
     if limits_co2(case):
         links.append(CO2)
     if limits_water(site):
         links.append(WATER)
+    for rule in rules(case, site):
+        links.append(unmatched(rule))
+        if may_owe(rule, site):
+            links.append(owed(rule))
+        if limits_excess(rule, site):
+            links.append(excess(rule))
     return tuple(links)

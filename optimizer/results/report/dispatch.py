@@ -12,7 +12,7 @@ import pandas as pd
 
 from optimizer.results.report.capacity import looks, technologies
 from optimizer.results.report.folder import Result, most_placed
-from optimizer.results.report.style import GREY, INK, label
+from optimizer.results.report.style import GREY, INK, PALETTE, label
 from optimizer.results.report.words import plain
 
 MOST_BYTES = 2_600_000
@@ -39,6 +39,11 @@ def _series(column: str, look: dict[str, dict[str, Any]]) -> dict[str, Any] | No
         "unserved_mw": {"name": "unserved", "kind": "up", "colour": "#E00000"},
         "generation_mw": {"name": shown, "kind": "up", "colour": shade},
         "discharge_mw": {"name": f"{shown} discharge", "kind": "up", "colour": shade},
+        "delivery_mw": {
+            "name": f"{shown} by contract",
+            "kind": "up",
+            "colour": PALETTE[sum(map(ord, technology)) % len(PALETTE)],
+        },
         "charge_mw": {"name": f"{shown} charge", "kind": "down", "colour": shade},
         "unused_mw": {"name": f"{shown} not used", "kind": "dots", "colour": shade},
     }

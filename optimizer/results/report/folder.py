@@ -43,6 +43,11 @@ TABLES: dict[str, tuple[str, ...]] = {
                   "full_power_late_months", "lost_mw_months", "lost_usd"),
     "exposure": ("date", "site", "committed_usd", "paid_usd", "recoverable_usd", "at_risk_usd",
                  "cancel_usd", "in_service_usd"),
+    "contracts": ("site", "contract", "kind", "counterparty", "period", "signed_mw", "standing_mw",
+                  "volume_mwh", "delivered_mwh", "paid_usd", "settled_usd", "security_usd"),
+    "matching": ("policy", "kind", "scope", "year", "target", "served_mwh", "matched_mwh", "share",
+                 "exported_mwh"),
+    "matched_hours": ("site", "year", "month", "hour_of_day", "served_mwh", "matched_mwh"),
     "limits": ("limit", "scope", "period_or_year", "used", "limit_value", "unit", "binding"),
     "why_not_sites": ("site", "reason", "earliest_date", "months_later", "waits_for",
                       "forced_date", "it_mw", "extra_usd", "halls_usd", "power_usd", "grid_usd",
@@ -66,12 +71,14 @@ NUMBERS = frozenset({
     "critical_first_share", "critical_full_share", "needed", "held", "filed", "missing",
     "paid_usd", "cancel_usd", "value_usd", "due_usd", "slip_months", "first_power_late_months",
     "full_power_late_months", "lost_mw_months", "lost_usd", "committed_usd", "recoverable_usd",
-    "at_risk_usd", "in_service_usd", "mw", "mw_months",
+    "at_risk_usd", "in_service_usd", "mw", "mw_months", "signed_mw", "volume_mwh",
+    "delivered_mwh", "settled_usd", "security_usd", "served_mwh", "matched_mwh", "exported_mwh",
+    "month", "hour_of_day",
 })  # fmt: skip
 UNKNOWN = frozenset({
     "months_later", "extra_usd", "halls_usd", "power_usd", "grid_usd", "energy_usd", "delay_usd",
     "site_usd", "row", "price", "switch_price", "rise", "switch_share", "usd_per_unit", "kept_usd",
-    "divisible_usd", "free_usd", "grant", "grant_usd",
+    "divisible_usd", "free_usd", "grant", "grant_usd", "target", "share",
 })  # fmt: skip
 """Numbers that a blank cell leaves unknown; of others it is 0."""
 

@@ -20,6 +20,12 @@ from optimizer.results.report.capacity import (
     load_chart,
     load_words,
 )
+from optimizer.results.report.contracts import (
+    contract_charts,
+    contract_words,
+    matched_charts,
+    matched_words,
+)
 from optimizer.results.report.cost import (
     cash_chart,
     cash_words,
@@ -144,6 +150,12 @@ def all_charts(result: Result, marks: dict[str, Marks]) -> dict[str, Chart]:
         ("exposure", "Money at risk, and what stopping would cost", exposure_words(result), "Lines "
          "of money in the making at the end of each month; the table below holds each quarter.",
          exposure_chart(result), MONEY),
+        ("contracts", "Power contracts", contract_words(result), "Stacked bars of energy and money "
+         "of each contract by period; the table contracts holds them.", contract_charts(result),
+         ("contracts", "site_contracts")),
+        ("matched", "Carbon-free share by month and hour of day", matched_words(result), "Shares "
+         "of served energy by month and hour of day; the table matched_hours holds them.",
+         matched_charts(result), ("policies", "tariffs", "contracts")),
         ("limits", "What binds", f"{words.binding_limits(result)} Darker: more of the limit is in "
          "use. A dot: it binds.", "Shares of limits in use by "
          "period; the table below holds the largest.", limits_chart(result),

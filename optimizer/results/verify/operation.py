@@ -18,6 +18,7 @@ from optimizer.results.verify.arithmetic import (
     records,
     recovery,
 )
+from optimizer.results.verify.contracts import Contracts
 from optimizer.results.verify.decisions import Decisions, in_year
 
 RADIUS_KM = 6371.0088
@@ -47,12 +48,15 @@ class Operation:
         allowed = float(policy.loc[policy["kind"] == "allowed_unserved_share", "value"].max())
         self.allowed_unserved = 0.0 if blank(allowed) else allowed
         self.unserved_price = self._unserved_price()
+        self.contracts = Contracts(self)
 
     def check(self) -> None:
         """All of them."""
         self._placement()
+        self.contracts.signed()
         self._dispatch()
         self._annual()
+        self.contracts.years()
 
     # -- compute --------------------------------------------------------------------------
 
@@ -165,7 +169,7 @@ class Operation:
         out.equal("IT load", a["it_mw"], it, where)
         out.equal("facility load", a["load_mw"], pue * it, where)
         zero = np.zeros(len(hours))
-        supply = a["import_mw"] + a["unserved_mw"] - a["export_mw"]
+        supply = a["import_mw"] + a["unserved_mw"] - a["export_mw"] + self.contracts.delivery(a)
         for name in self.technologies:
             supply = supply + a.get(f"generation_mw:{name}", zero)
             supply = supply + a.get(f"discharge_mw:{name}", zero) - a.get(f"charge_mw:{name}", zero)
@@ -177,18 +181,19 @@ class Operation:
         load = float((pue * it).sum())
         out.at_most("unserved share", missing, (self.allowed_unserved + 1e-6) * load, where)
         self.unserved_mwh += missing * span.repeats
-        self._spend("unserved", missing * self.unserved_price, span)
+        self.spend("unserved", missing * self.unserved_price, span)
         self.water[site, span.group] += float(it.sum()) * row["cooling_water_m3_per_mwh"]
         self._grid(site, row, span, a, where)
+        self.contracts.block(site, row, span, a, where)
         for name in self.technologies:
             self._technology(site, row, span, name, a, where)
 
-    def _spend(self, category: str, usd: float, span: Span) -> None:
+    def spend(self, category: str, usd: float, span: Span) -> None:
         self.d.cost[category] += usd * self.calendar.pass_weight(span)
         self.operating_usd += usd * span.repeats
 
     @cache  # noqa: B019 - a check lives for one plan
-    def _carbon_price(self, year: int, *, onsite: bool) -> float:
+    def carbon_price(self, year: int, *, onsite: bool) -> float:
         table = self.input["policies"]
         row = in_year(table[table["kind"] == "co2_price"], year)
         if row is None or (row["scope"] == "onsite" and not onsite):
@@ -203,25 +208,29 @@ class Operation:
             return
         name, firm, flexible, export = self.d.grid[site, span.name]
         tariff, year = self.tariffs[row["tariff"]], self._prices(row["tariff"])
-        offer = self.offers[site, name]
-        if offer["curtailment_profile"]:
-            cut = self.profiles[offer["curtailment_profile"]]
-        else:
-            cut = np.zeros(YEAR_HOURS)
-            cut[self._dearest(row["tariff"])[: int(offer["curtailed_hours_per_year"])]] = 1.0
+        cut = self.cut(site, name, row["tariff"])
         hours = span.hours
         out.at_most("import within service", a["import_mw"], firm + flexible * (1 - cut[hours]),
                     where)  # fmt: skip
         out.at_most("export within limit", a["export_mw"], export, where)
         price = year[hours] * self._growth(tariff["price_growth_per_year"], span)
-        self._spend("energy", float(a["import_mw"] @ price), span)
+        self.spend("energy", float(a["import_mw"] @ price), span)
         earned = np.maximum(price, 0) * tariff["export_price_share"]
-        self._spend("export", -float(a["export_mw"] @ earned), span)
+        self.spend("export", -float(a["export_mw"] @ earned), span)
         rate = self.profiles[tariff["co2_profile"]][hours] if tariff["co2_profile"] else tariff[
             "co2_t_per_mwh"] * np.ones(len(hours))  # fmt: skip
         tons = float(a["import_mw"] @ rate)
         self.co2[site, span.group][1] += tons
-        self._spend("carbon", tons * self._carbon_price(span.year, onsite=False), span)
+        self.spend("carbon", tons * self.carbon_price(span.year, onsite=False), span)
+
+    def cut(self, site: str, name: str, tariff: str) -> np.ndarray:
+        """Share of flexible power of an offer that is cut in each hour of a year."""
+        offer = self.offers[site, name]
+        if offer["curtailment_profile"]:
+            return self.profiles[offer["curtailment_profile"]]
+        cut = np.zeros(YEAR_HOURS)
+        cut[self._dearest(tariff)[: int(offer["curtailed_hours_per_year"])]] = 1.0
+        return cut
 
     @cache  # noqa: B019
     def _prices(self, tariff: str) -> np.ndarray:
@@ -255,7 +264,7 @@ class Operation:
             before = np.concatenate([soc[-1:], soc[:-1]])
             wanted = (1 - tech["standing_loss_per_hour"]) * before + eta * charge - discharge / eta
             out.equal("state of charge", soc, wanted, where)
-            self._spend("vom", float(discharge.sum()) * tech["vom_usd_per_mwh"], span)
+            self.spend("vom", float(discharge.sum()) * tech["vom_usd_per_mwh"], span)
             return
         made = a.get(f"generation_mw:{name}", zero)
         local = chosen(self.local, site, name)
@@ -276,13 +285,13 @@ class Operation:
             fuel = self.d.fuel_row(tech["fuel"], row["gas_hub"])
             price = self._series(fuel["price_usd_per_mmbtu"], fuel["price_profile"], span.hours)
             price = price * self._growth(fuel["price_growth_per_year"], span)
-            self._spend("fuel", tech["heat_rate_mmbtu_per_mwh"] * float(made @ price), span)
+            self.spend("fuel", tech["heat_rate_mmbtu_per_mwh"] * float(made @ price), span)
             if blank(float(co2)):
                 co2 = tech["heat_rate_mmbtu_per_mwh"] * fuel["co2_t_per_mmbtu"]
         tons = energy * (0.0 if blank(float(co2)) else float(co2))
         self.co2[site, span.group][0] += tons
-        self._spend("carbon", tons * self._carbon_price(span.year, onsite=True), span)
-        self._spend("vom", energy * tech["vom_usd_per_mwh"], span)
+        self.spend("carbon", tons * self.carbon_price(span.year, onsite=True), span)
+        self.spend("vom", energy * tech["vom_usd_per_mwh"], span)
         self.water[site, span.group] += energy * tech["water_m3_per_mwh"]
 
     # -- years ----------------------------------------------------------------------------

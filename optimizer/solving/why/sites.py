@@ -29,7 +29,8 @@ MOST_PARTNERS = 3
 """Chosen sites of which is asked what a hall fewer costs."""
 JOINT_WORDS = {
     "slots_delivered": "no slots", "spending_within_budget": "no budget",
-    "co2_within_cap": "CO2 cap", "water_within_limit": "no water", "land_within_site": "no land or gas",
+    "co2_within_cap": "CO2 cap", "matched_in_scope": "carbon-free target",
+    "hedged_in_scope": "hedged share", "water_within_limit": "no water", "land_within_site": "no land or gas",
     "permit_rows": "permit threshold",
 }  # fmt: skip
 """What is told when no plan opens a site unless these rows go."""
