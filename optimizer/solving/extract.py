@@ -141,6 +141,16 @@ class _Hours:
             if values.any():
                 self.series[name][part] = values
 
+    def frames(self) -> list[dict[str, Any]]:
+        """The series of each block by name, with its site and period; views, not copies."""
+        found, first = [], 0
+        for site, period, count in self.blocks:
+            part = slice(first, first + count)
+            series = {name: values[part] for name, values in self.series.items()}
+            found.append({"site": site, "period": period, **series})
+            first += count
+        return found
+
     def table(self) -> pd.DataFrame:
         """One row an hour of a block; site and period by number, their names once."""
         if not self.blocks:
@@ -572,7 +582,7 @@ def to_plan(
     tables = {
         name: pd.DataFrame(extraction.rows[name], columns=list(COLUMNS[name])) for name in TABLES
     }
-    bought = extract_contracts.ContractTables(planning.model, planning.case, extraction.frames)
+    bought = extract_contracts.ContractTables(planning.model, planning.case, extraction.hours.frames())
     for name, rows in bought.tables().items():
         tables[name] = pd.DataFrame(rows, columns=list(extract_contracts.COLUMNS[name]))
     report.objective = float(tables["costs"]["usd"].sum())
