@@ -13,6 +13,7 @@ import pyomo.environ as pyo
 from optimizer.model import blocks
 from optimizer.model.blocks import links
 from optimizer.model.build import Planning, build
+from optimizer.model.monolith_agreements import add_agreements
 from optimizer.preparing.calendar import Period
 from optimizer.preparing.case import Asset, Case, Site
 
@@ -82,16 +83,17 @@ def _add_hours(
     )  # fmt: skip
     _add_storage(block, by_name, names, hours, link, p)
     _add_quotas(block, case, site, generators, hours, link, p)
-    block.cost = pyo.Constraint(
-        expr=operating_cost == _running_cost(block, case, site, period, generators, storages, hours)
-    )
+    cost = _running_cost(block, case, site, period, generators, storages, hours)
+    cost += add_agreements(block, case, site, period, link, lambda t: block.imported[t])
+    block.cost = pyo.Constraint(expr=operating_cost == cost)
 
 
 def _service(site: Site, link: Any, p: int, t: int) -> Any:
     if not site.offers:
         return 0
     flexible = sum(link[links.flexible(o), p] * (1 - o.cut[t]) for o in site.offers)
-    return link[links.FIRM, p] + flexible
+    shed = sum(link[links.shed(o), p] * o.shed[t] for o in site.offers if o.sheds_firm)
+    return link[links.FIRM, p] + flexible - shed
 
 
 def _add_storage(

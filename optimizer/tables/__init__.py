@@ -1,6 +1,15 @@
 """Input tables: every column declared once."""
 
-from optimizer.tables import commitments, demand, grid, limits, settings, sites, technologies
+from optimizer.tables import (
+    agreements,
+    commitments,
+    demand,
+    grid,
+    limits,
+    settings,
+    sites,
+    technologies,
+)
 from optimizer.tables.column import Column, Table
 
 SETTINGS_KEYS = settings.KEYS
@@ -22,6 +31,10 @@ TABLES: tuple[Table, ...] = (
     grid.TARIFFS,
     grid.INTERCONNECTIONS,
     grid.INTERCONNECTION_STEPS,
+    agreements.SERVICE_AGREEMENTS,
+    agreements.SHARED_UPGRADES,
+    agreements.GRID_GROUPS,
+    agreements.REGIMES,
     limits.PERMITS,
     limits.COMPONENTS,
     limits.SUPPLY,

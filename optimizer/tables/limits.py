@@ -89,7 +89,7 @@ POLICIES = Table(
             "kind",
             "What is limited",
             required=True,
-            allowed=("co2_cap", "co2_price", "budget", "allowed_unserved_share"),
+            allowed=("co2_cap", "co2_price", "budget", "allowed_unserved_share", "security_cap"),
         ),
         text(
             "scope",
@@ -101,7 +101,7 @@ POLICIES = Table(
             "year", "Calendar year; blank: every year", kind="integer", minimum=2000, maximum=2100
         ),
         Column(
-            "value", "t/year, USD/t, USD/year or share of load, by kind", required=True, minimum=0
+            "value", "t/year, USD/t, USD/year, share of load or USD, by kind", required=True, minimum=0
         ),
         source(),
     ),

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 
 import numpy as np
 
-from optimizer.model.blocks import generation, grid, links, load, storage
+from optimizer.model.blocks import agreements, generation, grid, links, load, storage
 from optimizer.model.blocks.assembly import Assembly, Shape
 from optimizer.preparing.case import Case, Site
 
@@ -29,11 +29,12 @@ def signature(case: Case, site: Site) -> Signature:
         )
         for a in site.assets
     ]  # fmt: skip
-    offers = [(o.offer, _digest(o.cut)) for o in site.offers]
+    offers = [(o.offer, _digest(o.cut), _digest(o.shed)) for o in site.offers]
     fuels = [(f, _digest(price), site.fuel_growth[f]) for f, price in site.fuel_price.items()]
     return (
         links.names(case, site), tuple(assets), tuple(offers), tuple(fuels), _digest(site.pue),
         _digest(site.price), site.price_growth, _digest(site.grid_co2), site.export_share,
+        agreements.signature(site),
     )  # fmt: skip
 
 
@@ -57,6 +58,7 @@ def make_shape(case: Case, site: Site, hours: np.ndarray) -> Shape:
             storage.add(block, asset, balance)
         else:
             generation.add(block, case, site, asset, balance)
+    agreements.add(block, case, site)
     co2_row = water_row = -1
     if links.limits_co2(case):
         counted = block.measured("co2_onsite")

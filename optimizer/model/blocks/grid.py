@@ -23,7 +23,7 @@ def carbon_price(case: Case, period: Period, *, onsite: bool) -> float:
 
 
 def add(block: Assembly, case: Case, site: Site, balance: np.ndarray) -> None:
-    """import <= firm + flexible * (1 - cut(t)); export <= export_mw."""
+    """import <= firm * (1 - shed(t)) + flexible * (1 - cut(t)); export <= export_mw."""
     if not site.offers:
         return
     hours = block.hours
@@ -36,6 +36,8 @@ def add(block: Assembly, case: Case, site: Site, balance: np.ndarray) -> None:
     upper: dict[str, np.ndarray | float] = {links.FIRM: 1.0}
     for offer in site.offers:
         upper[links.flexible(offer)] = 1.0 - offer.cut[hours]
+        if offer.sheds_firm:
+            upper[links.shed(offer)] = -offer.shed[hours]
     taken = block.columns("import", upper, import_cost)
     block.add(balance, taken, 1.0)
     block.measure("co2_grid", taken, co2)
