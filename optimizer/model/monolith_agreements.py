@@ -36,8 +36,10 @@ def add_agreements(
     if billing:
         block.demand_billed = pyo.Constraint(
             list(month_of),
-            rule=lambda b, t: meter(t)
-            <= sum(b.billed[a, month_of[t]] for a in billing) + b.free_demand[month_of[t]],
+            rule=lambda b, t: (
+                meter(t)
+                <= sum(b.billed[a, month_of[t]] for a in billing) + b.free_demand[month_of[t]]
+            ),
         )
     block.billed_within_contract = pyo.Constraint(
         list(billing), months,

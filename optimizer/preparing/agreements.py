@@ -158,9 +158,7 @@ def make_agreement(
         offer=row["offer"],
         agreement=row["agreement"],
         min_mw=float(row["min_contract_mw"]),
-        max_mw=highest_mw
-        if np.isnan(row["max_contract_mw"])
-        else float(row["max_contract_mw"]),
+        max_mw=highest_mw if np.isnan(row["max_contract_mw"]) else float(row["max_contract_mw"]),
         ramp=ramp,
         owed=owed,
         term=within,

@@ -383,7 +383,9 @@ class Extraction:
                 continue
             self._operate_asset(site, p, shape, asset, at[k], series, frame, metric)
         if site.agreements:
-            through = [v for k, v in frame.items() if k == "import_mw" or k.startswith("delivery_mw:")]
+            through = [
+                v for k, v in frame.items() if k == "import_mw" or k.startswith("delivery_mw:")
+            ]
             quantities = dict(zip(shape.links, at.tolist(), strict=True))
             self.bills[site.site, p] = extract_agreements.bill(
                 self, site, p, quantities, np.sum(through, axis=0)

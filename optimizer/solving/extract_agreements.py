@@ -11,6 +11,7 @@ import pyomo.environ as pyo
 from optimizer.model.blocks.grid import growth
 from optimizer.model.build import Planning
 from optimizer.model.parts.agreements import begun, cash, owed_mw, ramped_mw
+from optimizer.model.parts.common import level_at
 from optimizer.preparing.agreements import Agreement
 from optimizer.preparing.calendar import month_of_hour
 from optimizer.preparing.case import Offer, Site
@@ -92,7 +93,7 @@ def grid_cash(extraction: Extraction, block: pyo.Block, site: Site) -> None:
                         extraction._cash(month, item[0], category, item[1], 1e3 * usd * signed)
             for (a, q, p), level in block.reduced_mw.items():
                 if a == agreement.key:
-                    before = block.reduced_mw[a, q, p - 1] if (a, q, p - 1) in block.reduced_mw else 0
+                    before = level_at(block.reduced_mw, (a, q, p - 1))
                     usd = 1e3 * agreement.reduction_fee * (_value(level) - _value(before))
                     extraction._cash(case.periods[p].month, site.site, "agreement_fees", a, usd)
     paid = block.find_component("upgrade_paid")
@@ -142,7 +143,9 @@ def bill(
     return found
 
 
-def agreement_rows(extraction: Extraction, bills: Mapping[tuple[str, int], dict[str, Bill]]) -> None:
+def agreement_rows(
+    extraction: Extraction, bills: Mapping[tuple[str, int], dict[str, Bill]]
+) -> None:
     """One row for each agreement that is signed and each period in which it counts."""
     case = extraction.case
     for name, site in case.sites.items():
@@ -171,9 +174,7 @@ def _rows(
         security = max((agreement.security[q].get(m, 0.0) for m in within), default=0.0)
         deposits = [1e3 * signed * usd for m, usd in flows if m in within]
         in_force = q <= p < offer.until
-        given_up = (
-            _value(block.reduced_mw[a, q, p]) if (a, q, p) in block.reduced_mw else 0.0
-        )
+        given_up = _value(level_at(block.reduced_mw, (a, q, p)))
         row = (
             signed if in_force else 0.0,
             _value(ramped_mw(block, agreement, p)) if in_force else 0.0,

@@ -31,7 +31,9 @@ INTERCONNECTIONS = Table(
             default=0,
         ),
         Column("result_date", "Month of the result; replaces queue_months", kind="date"),
-        Column("study_window_date", "First month of a batch study; a new filing waits", kind="date"),
+        Column(
+            "study_window_date", "First month of a batch study; a new filing waits", kind="date"
+        ),
         Column(
             "study_window_months",
             "Months from one window to the next; blank: there is only that one",

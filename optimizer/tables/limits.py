@@ -101,7 +101,10 @@ POLICIES = Table(
             "year", "Calendar year; blank: every year", kind="integer", minimum=2000, maximum=2100
         ),
         Column(
-            "value", "t/year, USD/t, USD/year, share of load or USD, by kind", required=True, minimum=0
+            "value",
+            "t/year, USD/t, USD/year, share of load or USD, by kind",
+            required=True,
+            minimum=0,
         ),
         source(),
     ),

@@ -20,7 +20,7 @@ from optimizer.model.limits import (
     set_cell,
     unlimited,
 )
-from optimizer.model.parts.common import added, contribute
+from optimizer.model.parts.common import added, contribute, level_at
 from optimizer.preparing.agreements import Agreement
 from optimizer.preparing.case import KILO, Case, Offer, Site
 
@@ -105,9 +105,7 @@ def _bind(block: pyo.Block, case: Case, agreement: Agreement) -> None:
             block.agreement_rows.add(signed >= agreement.min_mw * starts)
 
 
-def _pay(
-    block: pyo.Block, case: Case, ledger: Ledger, agreement: Agreement, q: int
-) -> None:
+def _pay(block: pyo.Block, case: Case, ledger: Ledger, agreement: Agreement, q: int) -> None:
     """Fees, deposits, security and contribution of what is signed for q."""
     offer = next(o for o in block.case_site.offers if o.offer == agreement.offer)
     if q >= offer.until:
@@ -158,7 +156,7 @@ def _give_up(
         if a != agreement.key:
             continue
         here = block.reduced_mw[a, q, p]
-        before = block.reduced_mw[a, q, p - 1] if (a, q, p - 1) in block.reduced_mw else 0.0
+        before = level_at(block.reduced_mw, (a, q, p - 1))
         block.agreement_rows.add(here - before >= 0)
         block.agreement_rows.add(here <= agreement.reducible_share * block.contract_mw[a, q])
         period = case.periods[p]

@@ -24,9 +24,7 @@ def add_site(block: pyo.Block, case: Case, site: Site, ledger: Ledger) -> None:
         return
     keys = [(o.offer, v.name) for o in site.offers for v in o.variants]
     for p in range(len(case.periods)):
-        connected = (
-            pyo.quicksum(block.connected[(*k, p)] for k in keys) if keys else 0.0
-        )
+        connected = pyo.quicksum(block.connected[(*k, p)] for k in keys) if keys else 0.0
         lawful = int(site.islanded) + (int(site.parallel) - int(site.islanded)) * connected
         for asset in site.assets:
             if not asset.is_storage:

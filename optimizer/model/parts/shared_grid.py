@@ -38,9 +38,7 @@ def add_site(block: pyo.Block, case: Case, site: Site, ledger: Ledger) -> None:
             here = block.upgrade_paid[name, p]
             new = added(block.upgrade_paid, (name,), p)
             block.upgrade_rows.add(new >= 0)
-            block.upgrade_rows.add(
-                here <= pyo.quicksum(ever(block, o, p) for o in offers)
-            )
+            block.upgrade_rows.add(here <= pyo.quicksum(ever(block, o, p) for o in offers))
             contribute(block, ("upgrade_paid", name, p), here)
             for offer in offers:
                 contribute(block, ("upgrade_used", name, offer.offer, p, site.site),

@@ -24,6 +24,10 @@ TABLES: dict[str, tuple[str, ...]] = {
                  "standing_mw", "standing_mwh", "at_risk"),
     "interconnection": ("site", "offer", "variant", "period", "connected", "firm_mw",
                         "flexible_mw", "export_mw"),
+    "agreements": ("site", "offer", "agreement", "period", "in_force", "contract_mw", "ramped_mw",
+                   "owed_mw", "reduced_mw", "peak_mw", "billed_usd", "minimum_usd",
+                   "security_usd", "deposit_paid_usd", "deposit_refunded_usd"),
+    "shared_upgrades": ("shared_upgrade", "site", "period", "paid_share"),
     "permits": ("site", "permit_kind", "variant", "cost_usd"),
     "placement": ("workload", "region", "site", "period", "it_mw"),
     "backlog": ("workload", "region", "period", "demand_mw", "placed_mw", "backlog_mw"),
@@ -66,7 +70,9 @@ NUMBERS = frozenset({
     "critical_first_share", "critical_full_share", "needed", "held", "filed", "missing",
     "paid_usd", "cancel_usd", "value_usd", "due_usd", "slip_months", "first_power_late_months",
     "full_power_late_months", "lost_mw_months", "lost_usd", "committed_usd", "recoverable_usd",
-    "at_risk_usd", "in_service_usd", "mw", "mw_months",
+    "at_risk_usd", "in_service_usd", "mw", "mw_months", "contract_mw", "ramped_mw", "owed_mw",
+    "reduced_mw", "peak_mw", "billed_usd", "minimum_usd", "security_usd", "deposit_paid_usd",
+    "deposit_refunded_usd", "paid_share",
 })  # fmt: skip
 UNKNOWN = frozenset({
     "months_later", "extra_usd", "halls_usd", "power_usd", "grid_usd", "energy_usd", "delay_usd",

@@ -17,6 +17,8 @@ CATEGORY_WORDS = {
     "campus_capital": "campus capital", "campus_fom": "campus upkeep",
     "generation_capital": "power capital", "generation_fom": "power fixed upkeep",
     "risk": "orders before the permit", "interconnection": "grid connection",
+    "service_agreement": "billed by agreements", "agreement_fees": "fees of agreements",
+    "deposits": "deposits less refunds", "security": "carrying security",
 }  # fmt: skip
 LIMIT_WORDS = {"campus": "room for IT", "component slots": "equipment slots"}
 NEAR = 0.95

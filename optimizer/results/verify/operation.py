@@ -15,10 +15,12 @@ from optimizer.results.verify.arithmetic import (
     blank,
     by_key,
     chosen,
+    in_year,
     records,
     recovery,
 )
-from optimizer.results.verify.decisions import Decisions, in_year
+from optimizer.results.verify.decisions import Decisions
+from optimizer.results.verify.service import cuts
 
 RADIUS_KM = 6371.0088
 
@@ -178,6 +180,7 @@ class Operation:
         self._spend("unserved", missing * self.unserved_price, span)
         self.water[site, span.group] += float(it.sum()) * row["cooling_water_m3_per_mwh"]
         self._grid(site, row, span, a, where)
+        self._agreement(site, span, a)
         for name in self.technologies:
             self._technology(site, row, span, name, a, where)
 
@@ -201,15 +204,10 @@ class Operation:
             return
         name, firm, flexible, export = self.d.grid[site, span.name]
         tariff, year = self.tariffs[row["tariff"]], self._prices(row["tariff"])
-        offer = self.offers[site, name]
-        if offer["curtailment_profile"]:
-            cut = self.profiles[offer["curtailment_profile"]]
-        else:
-            cut = np.zeros(YEAR_HOURS)
-            cut[self._dearest(row["tariff"])[: int(offer["curtailed_hours_per_year"])]] = 1.0
         hours = span.hours
-        out.at_most("import within service", a["import_mw"], firm + flexible * (1 - cut[hours]),
-                    where)  # fmt: skip
+        stays, kept = self._cuts(site, name)
+        out.at_most("import within service", a["import_mw"], firm * kept[hours] + flexible *
+                    stays[hours], where)  # fmt: skip
         out.at_most("export within limit", a["export_mw"], export, where)
         price = year[hours] * self._growth(tariff["price_growth_per_year"], span)
         self._spend("energy", float(a["import_mw"] @ price), span)
@@ -220,6 +218,20 @@ class Operation:
         tons = float(a["import_mw"] @ rate)
         self.co2[site, span.group][1] += tons
         self._spend("carbon", tons * self._carbon_price(span.year, onsite=False), span)
+
+    def _agreement(self, site: str, span: Span, a: dict[str, np.ndarray]) -> None:
+        """The bill of a service agreement, for all that flows through the connection."""
+        signed = self.d.agreements
+        through = [v for k, v in a.items() if k == "import_mw" or k.startswith("delivery_mw:")]
+        growth = self._growth(signed.growth_rate(site, span), span)
+        meter = np.sum(through, axis=0)
+        self._spend("service_agreement", signed.bill(site, span, meter, growth), span)
+
+    @cache  # noqa: B019
+    def _cuts(self, site: str, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Share of flexible and of firm power of an offer that stays in each hour of a year."""
+        dearest = self._dearest(self.d.sites[site]["tariff"])
+        return cuts(self.offers[site, name], self.profiles, dearest)
 
     @cache  # noqa: B019
     def _prices(self, tariff: str) -> np.ndarray:
