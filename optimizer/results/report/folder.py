@@ -81,7 +81,7 @@ UNKNOWN = frozenset({
 })  # fmt: skip
 """Numbers that a blank cell leaves unknown; of others it is 0."""
 
-FLAGS = frozenset({"opened", "binding", "at_risk", "due_soon"})
+FLAGS = frozenset({"opened", "in_force", "binding", "at_risk", "due_soon"})
 DATES = frozenset({
     "start", "end", "date", "open_date", "planned_date", "p10_date", "p50_date", "p90_date",
     "sign_by", "safe_by", "online_date", "needed_by", "expires", "earliest_date", "forced_date",
