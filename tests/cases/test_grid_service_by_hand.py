@@ -31,7 +31,9 @@ def solve(rows: Rows, series: dict[str, np.ndarray] | None = None) -> Plan:
     return plan
 
 
-def served(periods: list[tuple[str, str, int]], sites: int = 1, mw: float = 20, **offer: Any) -> Rows:
+def served(
+    periods: list[tuple[str, str, int]], sites: int = 1, mw: float = 20, **offer: Any
+) -> Rows:
     """Sites with an offer of so many firm MW and nothing else."""
     rows = base(periods, sites)
     rows["site_technologies"][0]["max_mw"] = 0
@@ -122,7 +124,9 @@ def test_a_limit_on_security_limits_what_is_signed() -> None:
     rows["policies"] = [{"policy": "bank", "kind": "security_cap", "value": 1e6}]
     plan = solve(rows)
     assert backlog(plan) == [10, 10]
-    assert plan.tables["agreements"].groupby("period")["security_usd"].sum().max() == pytest.approx(1e6)
+    assert plan.tables["agreements"].groupby("period")["security_usd"].sum().max() == pytest.approx(
+        1e6
+    )
 
 
 def test_a_deposit_costs_the_time_until_its_refund() -> None:

@@ -27,6 +27,7 @@ from optimizer.model.limits import (
 from optimizer.model.parts.common import added, contribute
 from optimizer.preparing.calendar import months_between
 from optimizer.preparing.case import Case, Offer, Site
+from optimizer.preparing.service import study_month
 
 
 def applies(case: Case) -> bool:
@@ -215,21 +216,48 @@ def _step_dates(case: Case) -> list[Limit]:
 
 
 def _earlier(case: Case, limit: Limit, months: float) -> list[Edit]:
-    date = limit.key[0] - pd.DateOffset(months=int(months))
-    words = f"from_date {limit.key[0]:%Y-%m} -> {date:%Y-%m}"
-    return [Edit(limit.sheet, limit.row, {"from_date": date}, words)]
+    """The limit's date so many months earlier; the end of a stage so many later."""
+    shift = pd.DateOffset(months=int(months))
+    date = limit.key[0] + shift if limit.column == "exit_date" else limit.key[0] - shift
+    words = f"{limit.column} {limit.key[0]:%Y-%m} -> {date:%Y-%m}"
+    return [Edit(limit.sheet, limit.row, {limit.column: date}, words)]
 
 
-def _waits(columns: tuple[str, ...], words: str) -> Callable[[Case], list[Limit]]:
+def _stated(case: Case) -> Iterator[Limit]:
+    """Results, study windows and ends of conditional stages that have a date."""
+    for n, row in rows_of(case, "interconnections"):
+        who = f"{row['site']} / {row['offer']}"
+        studied = 0 if pd.notna(row["result_date"]) else study_month(row, case.start)
+        dates = {
+            "result_date": "its result is of", "study_window_date": "the study begins in",
+            "exit_date": "serves until",
+        }  # fmt: skip
+        for column, words in dates.items():
+            if pd.isna(row[column]):
+                continue
+            months = months_between(case.start, row[column])
+            if column == "exit_date":
+                months = case.horizon - months
+            elif column == "study_window_date":
+                months = studied
+            if months > 0:
+                said = f"{who}: {words} {row[column]:%Y-%m}"
+                yield Limit("grid dates", "interconnections", n, column, said, months,
+                            (row[column],))  # fmt: skip
+
+
+def _waits(
+    columns: tuple[str, ...], words: str, sheet: str = "interconnections"
+) -> Callable[[Case], list[Limit]]:
     def limits(case: Case) -> list[Limit]:
         made = []
-        for n, row in rows_of(case, "interconnections"):
+        for n, row in rows_of(case, sheet):
             months = months_in(case, row, columns)
             if months > 0:
-                said = f"{row['site']} / {row['offer']}: {months} {words}"
-                made.append(
-                    Limit("grid dates", "interconnections", n, columns[0], said, months, columns)
-                )
+                who = row.get("shared_upgrade") if sheet == "shared_upgrades" else (
+                    f"{row['site']} / {row['offer']}")  # fmt: skip
+                said = f"{who}: {months} {words}"
+                made.append(Limit("grid dates", sheet, n, columns[0], said, months, columns))
         return made
 
     return limits
@@ -239,12 +267,20 @@ _queues = _waits(("queue_months", "upgrade_months"), "months of queue and upgrad
 _substations = _waits(("procurement_months", "construction_months"), "months for the substation")
 
 
+_others = (
+    _waits(("generation_study_months",), "months for the study of own units"),
+    _waits(("transfer_months",), "months of the transfer"),
+    _waits(("upgrade_months",), "months of the shared upgrade", "shared_upgrades"),
+)
+
+
 def _dates(case: Case) -> list[Limit]:
-    return [*_step_dates(case), *_queues(case), *_substations(case)]
+    more = [limit for limits in _others for limit in limits(case)]
+    return [*_step_dates(case), *_queues(case), *_substations(case), *_stated(case), *more]
 
 
 def _sooner(case: Case, limit: Limit, months: float) -> list[Edit]:
-    move = _earlier if limit.column == "from_date" else shorten
+    move = _earlier if limit.column.endswith("_date") else shorten
     return move(case, limit, months)
 
 

@@ -176,9 +176,7 @@ def service_table(result: Result) -> tuple[list[str], list[list[str]]]:
     Empty where no offer says more than its MW.
     """
     told = {(r["site"], r["offer"]): r for r in _records(result, "interconnections")}
-    taken = list(
-        dict.fromkeys((r.site, r.offer) for r in rows(result.tables["interconnection"]))
-    )
+    taken = list(dict.fromkeys((r.site, r.offer) for r in rows(result.tables["interconnection"])))
     lines = []
     for site, offer in taken:
         row = told.get((site, offer), {})
