@@ -35,6 +35,7 @@ class Agreement:
     security_cost : discounted cost of carrying it within the horizon [k$/MW]
     contribution, contribution_cost : overnight and discounted annuity [k$/MW]
     exit_cost, exit_month : fee where service ends within the term [k$/MW], discounted; -1: none
+    reassigns_within : utility within which MW given up can be signed again without the fee, or ""
     reducible_from : first period of p in which a MW signed for q can be given up; P: never
     """
 
@@ -69,6 +70,7 @@ class Agreement:
     reducible_share: float
     reducible_from: np.ndarray
     reduction_fee: float
+    reassigns_within: str
 
     @property
     def key(self) -> str:
@@ -106,6 +108,7 @@ def make_agreement(
     study_month: int,
     offer_life_years: float,
     until: int,
+    utility: str,
 ) -> Agreement:
     """An agreement from its row.
 
@@ -115,6 +118,7 @@ def make_agreement(
     factor : discount factors of the months of the horizon
     highest_mw : highest step of the offer
     until : first period that the offer serves no more; the number of periods if there is none
+    utility : of the site
     """
     count, horizon = len(periods), len(factor)
     shares, term = ramp_shares(row), round(12 * row["term_years"])
@@ -192,6 +196,7 @@ def make_agreement(
         reducible_share=float(row["reducible_share"]),
         reducible_from=np.searchsorted(begin, begin + reducible),
         reduction_fee=float(row["reduction_fee_usd_per_kw"]),
+        reassigns_within=utility if row["reassignable"] else "",
     )
 
 

@@ -296,6 +296,7 @@ class Case:
     shared_upgrades: dict[str, service.SharedUpgrade] = field(default_factory=dict)
     grid_groups: dict[str, float] = field(default_factory=dict)
     security_caps: dict[int, float] = field(default_factory=dict)
+    utilities: dict[str, str] = field(default_factory=dict)
 
     @property
     def co2_scope(self) -> str:
@@ -649,6 +650,7 @@ def _offer(
             a, prep.periods, prep.rate, prep.factor, highest_mw=float(highest.max()),
             study_month=service.study_month(row, prep.start), offer_life_years=float(row["life_years"]),
             until=until,
+            utility=site["utility"],
         )
         for _, a in agreements.iterrows()
     )  # fmt: skip
@@ -861,6 +863,7 @@ def prepare(inputs: Inputs) -> Case:
         grid_groups={
             r["grid_group"]: float(r["shared_mw"]) for _, r in prep.tables["grid_groups"].iterrows()
         },
+        utilities=dict(zip(sites["site"], sites["utility"], strict=True)),
         security_caps={
             year: float(row["value"]) * KILO
             for year in years

@@ -68,6 +68,10 @@ def offers_are_dated(inputs: Inputs, problems: Problems) -> None:
                          found=f"{row['generation_study_months']:g}",
                          expected=f"0 for the kind {row['kind']}",
                          remedy="Only generation in parallel has that study.")  # fmt: skip
+        if row["kind"] == "islanded" and row["export_mw"] > 0:
+            problems.add("ignored-value", **at, column="export_mw", found=f"{row['export_mw']:g}",
+                         expected="0 for the kind islanded: there is no grid to sell to",
+                         remedy="Set export_mw to 0, or correct the kind.")  # fmt: skip
         if row["existing_mw"] == 0:
             for name in ("transfer_months", "transfer_cost_usd"):
                 if row[name] > 0:
@@ -150,6 +154,7 @@ def cuts_are_clear(inputs: Inputs, problems: Problems) -> None:
 def agreements_make_sense(inputs: Inputs, problems: Problems) -> None:
     """Agreements belong to an offer, their ramp does not fall, nothing is priced in vain."""
     offers = _offers(inputs)
+    utilities = {r["site"]: r["utility"] for _, r in _rows(inputs, "sites")}
     for number, row in _rows(inputs, "service_agreements"):
         at: dict[str, Any] = {"table": "service_agreements", "row": number}
         pair = (row["site"], row["offer"])
@@ -177,6 +182,10 @@ def agreements_make_sense(inputs: Inputs, problems: Problems) -> None:
                          found=f"{row['reducible_after_years']:g}",
                          expected=f"at least {len(years)} years, when the ramp is over")  # fmt: skip
         _in_vain(row, at, problems)
+        if row["reassignable"] and not utilities.get(row["site"]):
+            problems.add("missing-value", **at, column="reassignable", found="yes",
+                         expected=f"a utility of {row['site']} in sites",
+                         remedy="MW are reassigned within one utility.")  # fmt: skip
 
 
 def _in_vain(row: Row, at: dict[str, Any], problems: Problems) -> None:
@@ -198,6 +207,10 @@ def _in_vain(row: Row, at: dict[str, Any], problems: Problems) -> None:
             problems.add("ignored-value", **at, column=name, found=f"{row[name]:g}",
                          expected=f"a blank, as {other} is 0", remedy="Fill the other cell, or "
                          "empty this one.")  # fmt: skip
+    if row["reassignable"] and row["reduction_fee_usd_per_kw"] == 0:
+        problems.add("ignored-value", **at, column="reassignable", found="yes",
+                     expected="no, as reduction_fee_usd_per_kw is 0",
+                     remedy="There is no fee to be spared.")  # fmt: skip
     back = row["deposit_refund_years"]
     paid = row["deposit_months_after_signing"] - row["signing_months_before"]
     if row["deposit_usd_per_kw"] > 0 and back * 12 < paid:

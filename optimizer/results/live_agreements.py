@@ -34,7 +34,9 @@ def agreement_lines(money: LiveMoney) -> Iterator[Line]:
         yield from one.signed(mine)
         before = 0.0
         for r in mine.itertuples():
-            yield from one.given_up(money.periods[str(r.period)], float(r.reduced_mw) - before)
+            yield from one.given_up(
+                money.periods[str(r.period)], float(r.reduced_mw) - before - float(r.reassigned_mw)
+            )
             before = float(r.reduced_mw)
             yield from one.billed(money.periods[str(r.period)], float(r.owed_mw))
 

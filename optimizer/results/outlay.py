@@ -212,7 +212,11 @@ def _agreements(
                        & (table["offer"] == r.offer)]  # fmt: skip
         earlier = [float(x.reduced_mw) for x in before.itertuples()
                    if place[str(x.period)].index < period.index]  # fmt: skip
-        fee = 1e3 * terms.reduction_fee * (float(r.reduced_mw) - max(earlier, default=0.0))
+        fee = (
+            1e3
+            * terms.reduction_fee
+            * (float(r.reduced_mw) - max(earlier, default=0.0) - float(r.reassigned_mw))
+        )
         if fee:
             paid[period.month] = paid.get(period.month, 0.0) + fee
         if paid:

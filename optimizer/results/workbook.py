@@ -77,6 +77,7 @@ MEANINGS = {
     "contract_mw": ("MW signed", "MW"), "ramped_mw": ("Of it by the ramp, less reductions", "MW"),
     "owed_mw": ("The same within the term: the minimum is owed on it", "MW"),
     "reduced_mw": ("Given up so far", "MW"),
+    "reassigned_mw": ("Of what is given up in the period, signed elsewhere: no fee", "MW"),
     "peak_mw": ("Highest MW through the connection", "MW"),
     "billed_usd": ("Billed by the agreement in the period", "USD"),
     "minimum_usd": ("Of it for the minimum that was not used", "USD"),

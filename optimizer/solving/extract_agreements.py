@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "agreements": ("site", "offer", "agreement", "period", "in_force", "contract_mw", "ramped_mw",
-                   "owed_mw", "reduced_mw", "peak_mw", "billed_usd", "minimum_usd",
+                   "owed_mw", "reduced_mw", "reassigned_mw", "peak_mw", "billed_usd", "minimum_usd",
                    "security_usd", "deposit_paid_usd", "deposit_refunded_usd"),
     "shared_upgrades": ("shared_upgrade", "site", "period", "paid_share"),
 }  # fmt: skip
@@ -41,7 +41,7 @@ def clean(planning: Planning) -> None:
         block = planning.model.site[name]
         for offer in (o for o in site.offers if o.existing_mw > 0):
             _extend(block, offer)
-        for component in ("contract_mw", "reduced_mw"):
+        for component in ("contract_mw", "reduced_mw", "reassigned_mw"):
             level = block.find_component(component)
             for key in level if level is not None else ():
                 if not level[key].fixed and _value(level[key]) < LEAST:
@@ -95,6 +95,10 @@ def grid_cash(extraction: Extraction, block: pyo.Block, site: Site) -> None:
                 if a == agreement.key:
                     before = level_at(block.reduced_mw, (a, q, p - 1))
                     usd = 1e3 * agreement.reduction_fee * (_value(level) - _value(before))
+                    extraction._cash(case.periods[p].month, site.site, "agreement_fees", a, usd)
+            for (a, p), again in block.reassigned_mw.items():
+                if a == agreement.key:
+                    usd = -1e3 * agreement.reduction_fee * _value(again)
                     extraction._cash(case.periods[p].month, site.site, "agreement_fees", a, usd)
     paid = block.find_component("upgrade_paid")
     for (name, p), level in (paid or {}).items():
@@ -179,7 +183,7 @@ def _rows(
             signed if in_force else 0.0,
             _value(ramped_mw(block, agreement, p)) if in_force else 0.0,
             _value(owed_mw(block, agreement, p)) if in_force else 0.0,
-            given_up, *bills.get(p, (0.0, 0.0, 0.0)), 1e3 * signed * security,
+            given_up, _value(level_at(block.reassigned_mw, (a, p))), *bills.get(p, (0.0, 0.0, 0.0)), 1e3 * signed * security,
             sum(d for d in deposits if d > 0), -sum(d for d in deposits if d < 0),
         )  # fmt: skip
         if in_force or any(row):

@@ -16,6 +16,7 @@ from optimizer.model.build import Planning
 JOINT = (
     "demand_met", "demand_in_blocks", "slots_delivered", "spending_within_budget",
     "co2_within_cap", "shared_upgrade_paid", "grid_group_within_mw", "security_within_cap",
+    "reassigned_within_signed",
 )  # fmt: skip
 """Rows over all sites (``add_joint`` of the model's parts)."""
 DISCRETE = ("open", "permit", "connected", "halls", "extended", "agreed")

@@ -59,6 +59,8 @@ SERVICE_AGREEMENTS = Table(
                minimum=0),
         Column("reduction_fee_usd_per_kw", "Fee for each kW given up", unit="USD/kW", default=0.0,
                minimum=0, usual=(0, 3_000)),
+        Column("reassignable", "MW given up and signed elsewhere with the same utility in the same "
+               "period pay no reduction fee", kind="flag", default=False),
         source(),
     ),
     key=("site", "offer", "agreement"),

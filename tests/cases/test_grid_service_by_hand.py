@@ -181,6 +181,27 @@ def test_contract_mw_are_given_up_for_a_fee() -> None:
     assert billed == pytest.approx([20 * 60_000, 10 * 60_000, 10 * 60_000])
 
 
+def test_mw_given_up_are_signed_at_another_site() -> None:
+    # site0 has 20 MW signed and room for 10: 10 MW are given up after a year for 20 $/kW. In the
+    # second year site1 signs 5 MW with the same utility: for these the fee is spared.
+    rows = served(YEARS_3[:2], sites=2)
+    rows["demand"][0]["it_mw"], rows["demand"][1]["it_mw"] = 10, 15
+    rows["campus_blocks"][0]["it_mw"] = 5
+    rows["interconnections"][1]["queue_months"] = 12
+    for site in rows["sites"]:
+        site.update(utility="one", max_it_mw=10)
+    sign(rows, min_contract_mw=20, demand_price_usd_per_kw_month=5, minimum_demand_share=1.0,
+         reducible_share=0.5, reducible_after_years=1, reduction_fee_usd_per_kw=20)  # fmt: skip
+    sign(rows, site="site1", min_contract_mw=5, max_contract_mw=5)
+    assert cost(solve(rows), "agreement_fees") == pytest.approx(200_000 * discount(12))
+    rows["service_agreements"][0]["reassignable"] = "yes"
+    plan = solve(rows)
+    table = plan.tables["agreements"].set_index(["site", "period"])
+    assert table.loc[("site0", "y2"), "reduced_mw"] == pytest.approx(10)
+    assert table.loc[("site0", "y2"), "reassigned_mw"] == pytest.approx(5)
+    assert cost(plan, "agreement_fees") == pytest.approx(100_000 * discount(12))
+
+
 def test_one_of_two_agreements_is_signed() -> None:
     # 20 MW x 2 months: 5 $/kW-month is 200,000 $, 1 $/kW-month and a study for 100,000 $ is 140,000.
     rows = sign(served(MONTHS_3[:2]), demand_price_usd_per_kw_month=5)

@@ -26,7 +26,7 @@ def everything() -> pyo.ConcreteModel:
         {"site": "site0", "offer": "grid", "agreement": name, "security_usd_per_kw": 100,
          "demand_price_usd_per_kw_month": 5, "minimum_demand_share": 0.8,
          "energy_price_usd_per_mwh": 5, "minimum_energy_share": 0.5, "reducible_share": 0.2,
-         "reducible_after_years": 0} for name in ("short", "long")]  # fmt: skip
+         "reducible_after_years": 0, "reduction_fee_usd_per_kw": 5, "reassignable": "yes"} for name in ("short", "long")]  # fmt: skip
     rows["tariffs"][0] |= {"export_price_share": 0.5, "co2_t_per_mwh": 0.4}
     engine = rows["technologies"][0]
     engine |= {"permit_kind": "air", "water_m3_per_mwh": 0.1, "nox_kg_per_mwh": 0.1,
@@ -36,7 +36,7 @@ def everything() -> pyo.ConcreteModel:
     rows["permits"] = [{"jurisdiction": "TX", "permit_kind": "air", "variant": "standard",
                         "months": 0, "max_nox_short_tons_per_year": 100, "max_mw": 50}]  # fmt: skip
     for site in rows["sites"]:
-        site |= {"water_limit_m3_per_year": 1e6, "cooling_water_m3_per_mwh": 0.3,
+        site |= {"utility": "one", "water_limit_m3_per_year": 1e6, "cooling_water_m3_per_mwh": 0.3,
                  "gas_limit_mmbtu_per_hour": 1000}  # fmt: skip
     rows["components"] = [{"component": "transformer", "unit": "MVA"}]
     rows["supply"] = [{"component": "transformer", "date": "2027-01-01", "amount": 100}]

@@ -45,6 +45,8 @@ def service_rows(seed: int) -> Rows:
         for offer in rows["interconnections"]:
             offer["grid_group"] = "west"
         rows["grid_groups"] = [{"grid_group": "west", "shared_mw": float(random.uniform(10, 40))}]
+    for site in rows["sites"]:
+        site["utility"] = "one"
     if chance(0.3):
         rows["regimes"] = [{"market": "ERCOT", "parallel_self_supply": "no"}]
     if chance(0.3):
@@ -77,7 +79,8 @@ def _terms(random: np.random.Generator, chance: Any) -> dict[str, Any]:
     if chance(0.5):
         found |= {"energy_price_usd_per_mwh": 20, "minimum_energy_share": 0.6}
     if chance(0.3):
-        found |= {"reducible_share": 0.5, "reducible_after_years": 0}
+        found |= {"reducible_share": 0.5, "reducible_after_years": 0, "reduction_fee_usd_per_kw": 2,
+                  "reassignable": "yes"}  # fmt: skip
     return found
 
 

@@ -49,6 +49,9 @@ def add_site(block: pyo.Block, case: Case, site: Site, ledger: Ledger) -> None:
     block.agreed = pyo.Var(several, domain=pyo.Binary)
     block.begun = pyo.Var([(a, q) for a in several for q in periods], bounds=(0, 1))
     block.reduced_mw = pyo.Var(reducible, domain=pyo.NonNegativeReals)
+    again = {a for a in by_key if by_key[a].reassigns_within}
+    block.reassigned_mw = pyo.Var(dict.fromkeys((a, p) for a, _, p in reducible if a in again),
+                                  domain=pyo.NonNegativeReals)  # fmt: skip
     block.agreement_rows = pyo.ConstraintList()
     for offer in site.offers:
         _begin(block, case, offer)
@@ -57,6 +60,7 @@ def add_site(block: pyo.Block, case: Case, site: Site, ledger: Ledger) -> None:
             for q in periods:
                 _pay(block, case, ledger, agreement, q)
             _give_up(block, case, ledger, agreement, reducible)
+            _reassign(block, case, ledger, agreement)
         for p in periods:
             if offer.agreements:
                 _within(block, offer, p)
@@ -169,6 +173,32 @@ def _give_up(
             contribute(block, ("cash", period.month), fee * (here - before))
 
 
+def given_up(block: pyo.Block, a: str, p: int) -> Any:
+    """MW of an agreement that are given up in p."""
+    return pyo.quicksum(
+        here - level_at(block.reduced_mw, (a, q, p - 1))
+        for (key, q, at), here in block.reduced_mw.items()
+        if (key, at) == (a, p)
+    )
+
+
+def _reassign(block: pyo.Block, case: Case, ledger: Ledger, agreement: Agreement) -> None:
+    """``reassigned_mw[a, p]``: of what is given up, MW that are signed again and pay no fee."""
+    for (a, p), again in block.reassigned_mw.items():
+        if a != agreement.key:
+            continue
+        block.agreement_rows.add(again - given_up(block, a, p) <= 0)
+        contribute(block, ("reassigned", agreement.reassigns_within, p), again)
+        period, fee = case.periods[p], agreement.reduction_fee
+        ledger.cost("agreement_fees", -fee * case.factor[period.month] * again,
+                    site=agreement.site, item=a, period=period.name)  # fmt: skip
+        if fee:
+            contribute(block, ("cash", period.month), -fee * again)
+    for p in range(len(case.periods)):
+        signed = ("signed", case.utilities[agreement.site], p)
+        contribute(block, signed, block.contract_mw[agreement.key, p])
+
+
 def ramped_mw(block: pyo.Block, agreement: Agreement, p: int) -> Any:
     """Contract MW in force in p: what is signed by its ramp, less what is given up."""
     return _in_force(block, agreement, p, agreement.ramp, np.ones_like(agreement.term))
@@ -220,7 +250,21 @@ def _link(block: pyo.Block, site: Site, p: int) -> None:
 
 
 def add_joint(model: pyo.ConcreteModel, case: Case, ledger: Ledger) -> None:
-    """``security_within_cap[month]``: security outstanding over all sites <= the policy."""
+    """``security_within_cap[month]``: security outstanding over all sites <= the policy.
+
+    ``reassigned_within_signed[utility, p]``: MW are reassigned to what is signed in that period.
+    """
+    agreements = [a for site in case.sites.values() for a in site.agreements]
+    utilities = dict.fromkeys(a.reassigns_within for a in agreements if a.reassigns_within)
+    rows = {}
+    for utility, p in ((u, p) for u in utilities for p in range(len(case.periods))):
+        again, signed = (
+            [t for site in model.site.values() for t in site.joint.get((what, utility, p), ())]
+            for what in ("reassigned", "signed")
+        )
+        if again or signed:
+            rows[utility, p] = pyo.quicksum(again) - pyo.quicksum(signed) <= 0
+    model.reassigned_within_signed = pyo.Constraint(list(rows), rule=lambda m, *key: rows[key])
     if not case.security_caps:
         return
     out = outstanding(model, case)

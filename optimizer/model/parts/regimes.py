@@ -17,12 +17,12 @@ def applies(case: Case) -> bool:
 def add_site(block: pyo.Block, case: Case, site: Site, ledger: Ledger) -> None:
     """Own units stand only while connected, or only while not connected.
 
-    Storage may stand in either case.
+    Storage may stand in either case; an offer of the kind islanded is no connection to the grid.
     """
     block.self_supply_rows = pyo.ConstraintList()
     if site.islanded and site.parallel:
         return
-    keys = [(o.offer, v.name) for o in site.offers for v in o.variants]
+    keys = [(o.offer, v.name) for o in site.offers if o.kind != "islanded" for v in o.variants]
     for p in range(len(case.periods)):
         connected = pyo.quicksum(block.connected[(*k, p)] for k in keys) if keys else 0.0
         lawful = int(site.islanded) + (int(site.parallel) - int(site.islanded)) * connected

@@ -25,7 +25,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "interconnection": ("site", "offer", "variant", "period", "connected", "firm_mw",
                         "flexible_mw", "export_mw"),
     "agreements": ("site", "offer", "agreement", "period", "in_force", "contract_mw", "ramped_mw",
-                   "owed_mw", "reduced_mw", "peak_mw", "billed_usd", "minimum_usd",
+                   "owed_mw", "reduced_mw", "reassigned_mw", "peak_mw", "billed_usd", "minimum_usd",
                    "security_usd", "deposit_paid_usd", "deposit_refunded_usd"),
     "shared_upgrades": ("shared_upgrade", "site", "period", "paid_share"),
     "permits": ("site", "permit_kind", "variant", "cost_usd"),
@@ -71,8 +71,8 @@ NUMBERS = frozenset({
     "paid_usd", "cancel_usd", "value_usd", "due_usd", "slip_months", "first_power_late_months",
     "full_power_late_months", "lost_mw_months", "lost_usd", "committed_usd", "recoverable_usd",
     "at_risk_usd", "in_service_usd", "mw", "mw_months", "contract_mw", "ramped_mw", "owed_mw",
-    "reduced_mw", "peak_mw", "billed_usd", "minimum_usd", "security_usd", "deposit_paid_usd",
-    "deposit_refunded_usd", "paid_share",
+    "reduced_mw", "reassigned_mw", "peak_mw", "billed_usd", "minimum_usd", "security_usd",
+    "deposit_paid_usd", "deposit_refunded_usd", "paid_share",
 })  # fmt: skip
 UNKNOWN = frozenset({
     "months_later", "extra_usd", "halls_usd", "power_usd", "grid_usd", "energy_usd", "delay_usd",

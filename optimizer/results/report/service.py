@@ -188,7 +188,8 @@ def service_table(result: Result) -> tuple[list[str], list[list[str]]]:
 
 
 def _records(result: Result, name: str) -> list[dict[str, Any]]:
-    return result.inputs.get(name, pd.DataFrame()).to_dict("records")
+    found: list[dict[str, Any]] = result.inputs.get(name, pd.DataFrame()).to_dict("records")
+    return found
 
 
 def _number(row: dict[str, Any], name: str) -> float:

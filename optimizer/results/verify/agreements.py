@@ -35,6 +35,8 @@ class Agreements:
         self.rows = by_key(decisions.input["service_agreements"], "site", "offer", "agreement")
         self.months = pd.date_range("2001-01-01", periods=8760, freq="h").month.to_numpy()
         self.security: dict[int, float] = defaultdict(float)
+        self.reassigned: dict[tuple[str, str], float] = defaultdict(float)
+        self.begins: dict[tuple[str, str], float] = defaultdict(float)
         self.billing: dict[tuple[str, str], tuple[Row, float, float]] = {}
         self.stated = by_key(decisions.tables["agreements"], "site", "period", "in_force")
 
@@ -49,6 +51,8 @@ class Agreements:
         for key in sorted(wanted | set(signed)):
             one = len(signed[key]) == 1 and key in wanted
             self.out.true("one agreement", one, f"{key[0]} {key[1]}: {', '.join(signed[key])}")
+        for key, mw in self.reassigned.items():
+            self.out.at_most("reassigned MW", mw, self.begins[key], " ".join(key))
         self._cap()
 
     # -- one agreement ------------------------------------------------------------------------
@@ -104,7 +108,14 @@ class Agreements:
         may = served[0] >= round(12 * terms["reducible_after_years"])
         most = float(terms["reducible_share"]) * mw if may else 0.0
         self.out.at_most("reducible share", given_up, most, where)
-        usd = float(terms["reduction_fee_usd_per_kw"]) * 1000 * (given_up - before)
+        again = float(r["reassigned_mw"])
+        most = given_up - before if terms["reassignable"] else 0.0
+        self.out.at_most("reassigned MW", [-again, again], [0.0, most], where)
+        utility = self.d.sites[key[0]]["utility"]
+        self.reassigned[utility, span.name] += again
+        if span is start:
+            self.begins[utility, span.name] += mw
+        usd = float(terms["reduction_fee_usd_per_kw"]) * 1000 * (given_up - before - again)
         self.d.cost["agreement_fees"] += usd * self.calendar.discount(span.first)
         self.d.cash[span.first] += usd
         self.billing[key[0], span.name] = (terms, in_force, owed)

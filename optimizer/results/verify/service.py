@@ -200,7 +200,9 @@ class Service:
             place = (row["market"], row["jurisdiction"])
             regime = regimes.get(place, regimes.get((row["market"], "")))
             if regime is not None:
-                way = "parallel" if (site, period) in self.grid else "islanded"
+                offer = self.grid.get((site, period), ("",))[0]
+                on_grid = bool(offer) and self.offers[site, offer]["kind"] != "islanded"
+                way = "parallel" if on_grid else "islanded"
                 lawful = bool(regime[f"{way}_self_supply"])
                 self.out.true("self-supply is lawful", lawful, f"{site} {name} {period}: {way}")
 
