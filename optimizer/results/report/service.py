@@ -37,7 +37,7 @@ def _contract(result: Result, site: str, mine: pd.DataFrame) -> go.Figure:
         ("highest hour", _levels(result, mine, "peak_mw"), INK, "dashdot"),
     )
     days, axis = _days(result)
-    return figure(
+    made = figure(
         [
             go.Scatter(
                 x=days, y=[*values, values[-1]] if result.spans else values, name=name,
@@ -49,6 +49,8 @@ def _contract(result: Result, site: str, mine: pd.DataFrame) -> go.Figure:
         ],
         "MW", xaxis=axis,
     )  # fmt: skip
+    made.update_yaxes(rangemode="tozero")
+    return made
 
 
 def _days(result: Result) -> tuple[list[str], dict[str, Any]]:
@@ -111,7 +113,7 @@ def contract_words(result: Result) -> str:
 
 
 def take_chart(result: Result) -> go.Figure | None:
-    """Bars of what agreements bill by period, the unused minimum apart; a line of security."""
+    """Bars of what agreements bill a month, the unused minimum apart; a line of security."""
     table = result.tables["agreements"]
     if table.empty or not (table[["billed_usd", "security_usd"]] > 0).any().any():
         return None
@@ -121,18 +123,24 @@ def take_chart(result: Result) -> go.Figure | None:
     sums = sums.reindex(result.periods, fill_value=0.0) / 1e6
     days, axis = _days(result)
     spans = result.spans
+    unit = "M$ in the period"
     place: dict[str, Any] = {"x": [label(p) for p in result.periods]}
     if spans:
         place = {
             "x": [f"{start + (end - start) / 2:%Y-%m-%d}" for start, end in spans],
             "width": [0.92 * (end - start).total_seconds() * 1000 for start, end in spans],
         }
+        # Periods of a quarter and of years stand beside each other.
+        months = [round((end - start).days / 30.44) for start, end in spans]
+        sums[["used", "minimum_usd"]] = sums[["used", "minimum_usd"]].div(months, axis=0)
+        unit = "M$ a month"
     traces: list[Any] = [
         go.Bar(
             **place, y=sums[column].round(4).tolist(), name=name,
             marker={"color": colour(k), "pattern": {"shape": shape}},
             customdata=[label(p) for p in result.periods],
-            hovertemplate="%{customdata}<br>" + name + ": %{y:,.3~f} M$<extra></extra>",
+            hovertemplate="%{customdata}<br>" + name + ": %{y:,.3~f} " + unit
+            + "<extra></extra>",
         )
         for k, (column, name, shape) in enumerate(
             (("used", "billed for use", ""), ("minimum_usd", "billed for the unused minimum", "/"))
@@ -143,11 +151,16 @@ def take_chart(result: Result) -> go.Figure | None:
         traces.append(
             go.Scatter(
                 x=days, y=[*security, security[-1]] if spans else security, mode="lines",
-                name="security outstanding", line={"color": INK, "width": 2, "shape": "hv"},
+                name="security outstanding (right)", yaxis="y2", line={"color": INK, "width": 2, "shape": "hv"},
                 hovertemplate="security outstanding: %{y:,.3~f} M$<extra></extra>",
             )
         )  # fmt: skip
-    return figure(traces, "M$ in the period, not discounted", barmode="stack", xaxis=axis)
+    made = figure(traces, f"{unit}, not discounted", barmode="stack", xaxis=axis)
+    if any(security):
+        right = {"title": {"text": "security, M$"}, "overlaying": "y", "side": "right",
+                 "rangemode": "tozero", "showgrid": False}  # fmt: skip
+        made.update_layout(yaxis2=right, margin={"l": 56, "r": 64, "t": 12, "b": 40})
+    return made
 
 
 def take_words(result: Result) -> str:
