@@ -7,7 +7,7 @@ from optimizer.preparing.case import Asset, Case, Offer, Site
 
 FIRM = "firm_mw"
 CONTRACT = "contract_mw"
-"""MW that a service agreement asks to be paid for, whatever is used."""
+"""Ramped contract MW of a site with service agreements; MW taken under an offer without one."""
 FREE = "free_mw"
 """MW that no agreement bills the peak of, at a site where one does."""
 EXPORT = "export_mw"

@@ -242,9 +242,10 @@ def _link(block: pyo.Block, site: Site, p: int) -> None:
     for agreement in site.agreements:
         here[links.contract(agreement)] = ramped_mw(block, agreement, p)
         here[links.owed(agreement)] = owed_mw(block, agreement, p)
-    here[links.CONTRACT] = pyo.quicksum(here[links.contract(a)] for a in site.agreements)
+    unsigned = [_taken(block, o, p) for o in site.offers if not o.agreements]
+    signed = [here[links.contract(a)] for a in site.agreements]
+    here[links.CONTRACT] = pyo.quicksum([*signed, *unsigned])
     if links.some_are_free(site):
-        unsigned = [_taken(block, o, p) for o in site.offers if not o.agreements]
         unbilled = [here[links.contract(a)] for a in site.agreements if not a.bills_demand]
         here[links.FREE] = pyo.quicksum([*unsigned, *unbilled])
 

@@ -138,7 +138,8 @@ class Operation:
             seen.add((site, period))
             arrays = {c: rows[c].to_numpy() for c in columns if c not in ("site", "period")}
             self._block(site, self.calendar.by_name[period], arrays)
-        for site, period, _ in self.placed:
+        owing = [key for key, (_, _, owed) in self.d.agreements.billing.items() if owed > 1e-6]
+        for site, period in sorted({*((s, p) for s, p, _ in self.placed), *owing}):
             self.out.true("hours are complete", (site, period) in seen, f"{site} {period}")
 
     def _series(self, constant: float, name: str, hours: np.ndarray) -> np.ndarray:
