@@ -11,6 +11,7 @@ import pytest
 from optimizer.api import Case, Plan, solve
 from optimizer.errors import Problems
 from optimizer.results.live import LiveMoney
+from optimizer.results.report.packs import write_pack
 from optimizer.results.verify import verify_plan
 from optimizer.results.write import load_result
 from tests.support import Rows, add_grid, base, inputs, profiles
@@ -114,6 +115,13 @@ def test_the_report_shows_contract_minimum_and_security(folder: Path) -> None:
                   "billed for the unused minimum", "security outstanding", "How the grid serves",
                   "20 h a year down to 100 % of firm power"):  # fmt: skip
         assert words in page
+
+
+def test_the_letter_to_the_utility_names_what_is_signed(folder: Path, tmp_path: Path) -> None:
+    path = write_pack("utility", folder, load_result(folder).inputs, tmp_path / "utility.html")
+    page = path.read_text("utf-8")
+    assert "Agreements to sign: short for 14 MW from Jan 2027 and large load for 22 MW" in page
+    assert "In an emergency: 20 h a year down to 100 % of firm power" in page
 
 
 def test_a_case_without_agreements_has_no_such_section(tmp_path: Path) -> None:

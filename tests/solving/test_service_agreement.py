@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from optimizer.results.verify import verify_plan
 from optimizer.settings import RunOptions
+from optimizer.solving.nearby import Earlier
 from optimizer.solving.solve import solve_case
 from tests.solving.test_agreement import random_rows
 from tests.support import Rows, add_grid, case
@@ -101,3 +103,17 @@ def test_service_agrees_with_the_monolith(seed: int) -> None:
     many = solve_case(prepared, RunOptions(gap=1e-3, time_limit_s=4, engine="many"))
     assert many.report.bound <= optimum + 1e-7 * abs(optimum)
     assert many.report.objective >= optimum - 1e-6 * abs(optimum)
+
+
+def test_an_earlier_plan_with_agreements_is_where_the_search_starts() -> None:
+    rows = service_rows(4)
+    first = solve_case(case(rows), RunOptions(gap=1e-6, time_limit_s=60, engine="few"))
+    signed = first.tables["agreements"]["contract_mw"]
+    assert (signed > 0).any()
+    starts = dict(zip((p["period"] for p in rows["periods"]),
+                      (pd.Timestamp(p["start"]) for p in rows["periods"]), strict=True))  # fmt: skip
+    earlier = Earlier("old", starts, first.tables)
+    again = solve_case(case(rows), RunOptions(gap=1e-6, time_limit_s=60, engine="few"),
+                       start_from=earlier)  # fmt: skip
+    assert any("change 0.000 until it fits" in line for line in again.report.log)
+    assert again.report.objective == pytest.approx(first.report.objective, rel=1e-5)

@@ -193,7 +193,7 @@ def service_table(result: Result) -> tuple[list[str], list[list[str]]]:
     lines = []
     for site, offer in taken:
         row = told.get((site, offer), {})
-        said = [_kind(row), _cut(row), _emergency(row), _feeds(row), _ends(row)]
+        said = [_kind(row), cut_words(row), emergency_words(row), _feeds(row), _ends(row)]
         if any(said) or _sheds(row):
             lines.append([site, plain(offer), *(text or "–" for text in said)])
     head = ["Site", "Offer", "Kind", "Flexible power", "Emergency", "Feeds", "Until"]
@@ -219,7 +219,8 @@ def _sheds(row: dict[str, Any]) -> bool:
     return _number(row, "emergency_hours_per_year") > 0
 
 
-def _cut(row: dict[str, Any]) -> str:
+def cut_words(row: dict[str, Any]) -> str:
+    """How flexible power of an offer is cut, if not by its dearest hours or its profile."""
     floor = _number(row, "firm_floor_share")
     kept = f", {percent(floor)} stays" if floor else ""
     if str(row.get("curtailment_unlimited", "")).lower() in ("true", "1", "yes"):
@@ -231,7 +232,8 @@ def _cut(row: dict[str, Any]) -> str:
     return ""
 
 
-def _emergency(row: dict[str, Any]) -> str:
+def emergency_words(row: dict[str, Any]) -> str:
+    """How firm power is cut in an emergency, and with what notice."""
     if not _sheds(row):
         return ""
     hours, stays = _number(row, "emergency_hours_per_year"), _number(row, "emergency_share")
