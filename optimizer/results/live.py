@@ -95,7 +95,7 @@ class LiveMoney:
             self._references[key] = Formula(f"{SHEET}!${VALUE_COLUMN}${line}", made.value.value)
         return self._references[key]
 
-    def of(self, table: str, row: str, source: Any, name: str, meaning: str) -> Formula:
+    def _of(self, table: str, row: str, source: Any, name: str, meaning: str) -> Formula:
         """An assumption read from an input row; its unit is the end of its name."""
         return self.assume(table, row, name, float(source[name]), _unit(name), meaning)
 
@@ -121,25 +121,25 @@ class LiveMoney:
                            formula(1), formula(1), 1, formula(1))  # fmt: skip
 
     @cache  # noqa: B019 - the money of one plan
-    def paid(self, first: int, until: int) -> Formula:
+    def _paid(self, first: int, until: int) -> Formula:
         """Sum of the discount factors of some months."""
         return discount_sum(self.rate, first, until)
 
     def _months(self, period: Period) -> tuple[float, Formula]:
         """How often and with what weight a monthly payment of a period counts."""
-        return period.months, self.paid(period.month, period.month + period.months)
+        return period.months, self._paid(period.month, period.month + period.months)
 
-    def annuity(self, rate: Formula, period: Period, life_years: float) -> tuple[Formula, float, Formula]:  # fmt: skip
+    def _annuity(self, rate: Formula, period: Period, life_years: float) -> tuple[Formula, float, Formula]:  # fmt: skip
         """Monthly payment for one dollar, months it is paid, and their weight."""
         until = min(self.horizon, period.month + life_months(life_years))
-        paid = self.paid(period.month, until)
+        paid = self._paid(period.month, until)
         return recovery(rate, life_years) / 12, until - period.month, paid
 
     def _sites(self) -> Iterator[Line]:
         opened = self.tables["sites"]
         for r in opened[opened["opened"].astype(bool)].itertuples():
             site, period = str(r.site), self.periods[str(r.open_period)]
-            price = self.of("sites", site, self.sites[site,], "opening_cost_usd",
+            price = self._of("sites", site, self.sites[site,], "opening_cost_usd",
                              "Opening of the site")  # fmt: skip
             yield Line("opening", site, "opening", period.name, 1, "site", price, formula(1), 1,
                        discount(self.rate, period.month))  # fmt: skip
@@ -150,7 +150,7 @@ class LiveMoney:
                 str(r.permit_kind),
                 str(r.variant),
             )
-            price = self.of("permits", " / ".join(key), permits[key], "cost_usd", "Permit")
+            price = self._of("permits", " / ".join(key), permits[key], "cost_usd", "Permit")
             yield Line("permits", str(r.site), f"{key[1]}/{key[2]}", "", 1, "permit", price,
                        formula(1), 1, discount(self.rate, 0))  # fmt: skip
 
@@ -166,17 +166,17 @@ class LiveMoney:
             period = self.periods[str(r.period)]
             row, source = self._block(site, block)
             if r.added_blocks > 0:
-                price = self.of("campus_blocks", row, source, "capex_usd_per_mw", "Hall")
-                share = self.of("campus_blocks", row, source, "order_share", "Paid at order")
+                price = self._of("campus_blocks", row, source, "capex_usd_per_mw", "Hall")
+                share = self._of("campus_blocks", row, source, "order_share", "Paid at order")
                 steps = ("procurement", "construction", "commissioning")
                 months = sum(self._chosen(source, s) for s in steps)
-                monthly, times, weight = self.annuity(
+                monthly, times, weight = self._annuity(
                     self.rate, period, float(source["life_years"])
                 )
                 yield Line("campus_capital", site, block, period.name,
                            float(r.added_blocks * source["it_mw"]), "MW IT", price,
                            interest(self.rate, share, months) * monthly, times, weight)  # fmt: skip
-            price = self.of("campus_blocks", row, source, "fom_usd_per_mw_year", "Hall upkeep")
+            price = self._of("campus_blocks", row, source, "fom_usd_per_mw_year", "Hall upkeep")
             yield Line("campus_fom", site, block, period.name, float(r.standing_it_mw), "MW IT",
                        price, formula(1) / 12, *self._months(period))  # fmt: skip
 
@@ -186,43 +186,43 @@ class LiveMoney:
             period, tech = self.periods[str(r.period)], self.technologies[name,]
             if r.added_mw > 0 or r.added_mwh > 0:
                 yield from self._plant(site, name, tech, r, period)
-            price = self.of("technologies", name, tech, "fom_usd_per_kw_year", "Fixed upkeep")
+            price = self._of("technologies", name, tech, "fom_usd_per_kw_year", "Fixed upkeep")
             yield Line("generation_fom", site, name, period.name, 1000 * float(r.standing_mw), "kW",
                        price, formula(1) / 12, *self._months(period))  # fmt: skip
 
     def _plant(self, site: str, name: str, tech: Row, r: Any, period: Period) -> Iterator[Line]:
         """Capital of a build, for its power and its energy, and what an order at risk may lose."""
-        level = self.of("technologies", name, tech, "market_multiplier", "Market on the catalog")
+        level = self._of("technologies", name, tech, "market_multiplier", "Market on the catalog")
         index = self._index(name, period.year)
         if index is not None:
             level = level * self.assume("technology_costs", f"{name} / {period.year}",
                                         "capex_index", index, "1", "Cost of the year")  # fmt: skip
-        per_kw = self.of("technologies", name, tech, "capex_usd_per_kw", "Capital, power") * level
+        per_kw = self._of("technologies", name, tech, "capex_usd_per_kw", "Capital, power") * level
         local = self.local[(name, site) if (name, site) in self.local else (name, "*")]
         if float(local["capex_adder_usd_per_kw"]):
             key = f"{local['site']} / {name}"
-            per_kw = per_kw + self.of("site_technologies", key, local, "capex_adder_usd_per_kw",
+            per_kw = per_kw + self._of("site_technologies", key, local, "capex_adder_usd_per_kw",
                                        "Capital that the site adds")  # fmt: skip
         parts = [(1000 * float(r.added_mw), "kW", per_kw)]
         if r.added_mwh > 0 and float(tech["capex_usd_per_kwh"]):
-            per_kwh = self.of("technologies", name, tech, "capex_usd_per_kwh", "Capital, energy")
+            per_kwh = self._of("technologies", name, tech, "capex_usd_per_kwh", "Capital, energy")
             parts.append((1000 * float(r.added_mwh), "kWh", per_kwh * level))
-        share = self.of("technologies", name, tech, "order_share", "Paid at order")
+        share = self._of("technologies", name, tech, "order_share", "Paid at order")
         own_rate = float(tech["real_cost_of_capital"])
         rate = self.assume("technologies", name, "real_cost_of_capital",
                            self.rate if np.isnan(own_rate) else own_rate, "1/year",
                            "Real cost of capital; as planned without one: the discount rate")  # fmt: skip
         steps, procured = self._lead(tech, local)
-        monthly, times, weight = self.annuity(rate, period, float(tech["life_years"]))
+        monthly, times, weight = self._annuity(rate, period, float(tech["life_years"]))
         factor = interest(rate, share, steps) * monthly
         if float(tech["resale_loss"]):
-            factor = factor * (1 + self.of("technologies", name, tech, "resale_loss", "Resale loss"))  # fmt: skip
+            factor = factor * (1 + self._of("technologies", name, tech, "resale_loss", "Resale loss"))  # fmt: skip
         for quantity, unit, price in parts:
             yield Line("generation_capital", site, name, period.name, quantity, unit, price, factor,
                        times, weight)  # fmt: skip
             if r.at_risk:
-                lost = self.of("technologies", name, tech, "refusal_probability", "Permit refused")
-                kept = self.of("technologies", name, tech, "recovered_share", "Then recovered")
+                lost = self._of("technologies", name, tech, "refusal_probability", "Permit refused")
+                kept = self._of("technologies", name, tech, "recovered_share", "Then recovered")
                 stake = share + (1 - share) * (procured / steps) if steps else share
                 yield Line("risk", site, name, period.name, quantity, unit, price,
                            lost * (1 - kept) * stake, 1,
@@ -259,19 +259,19 @@ class LiveMoney:
                 period = self.periods[str(r.period)]
                 mw = float(r.firm_mw + r.flexible_mw)
                 beyond = max(last, mw - old)
-                monthly, times, weight = self.annuity(self.rate, period, float(row["life_years"]))
+                monthly, times, weight = self._annuity(self.rate, period, float(row["life_years"]))
                 entry = ("interconnection", str(site), str(offer), period.name)
                 if not connected and old > 0:
-                    price = self.of("interconnections", key, row, "transfer_cost_usd", "Transfer")
+                    price = self._of("interconnections", key, row, "transfer_cost_usd", "Transfer")
                     yield Line(*entry, 1, "connection", price, monthly, times, weight)
                 if not wide and (old == 0 or beyond > 1e-6 or float(r.flexible_mw) > 1e-6):
                     wide = True
-                    price = self.of("interconnections", key, row, "upgrade_cost_usd", "Upgrades")
+                    price = self._of("interconnections", key, row, "upgrade_cost_usd", "Upgrades")
                     yield Line(*entry, 1, "connection", price, monthly, times, weight)
                     yield from self._split(row, entry, period)
-                price = self.of("interconnections", key, row, "cost_usd_per_kw", "Substation")
+                price = self._of("interconnections", key, row, "cost_usd_per_kw", "Substation")
                 yield Line(*entry, 1000 * (beyond - last), "kW", price, monthly, times, weight)
-                price = self.of("interconnections", key, row, "capacity_charge_usd_per_kw_year",
+                price = self._of("interconnections", key, row, "capacity_charge_usd_per_kw_year",
                                  "Grid capacity")  # fmt: skip
                 yield Line(*entry, 1000 * mw, "kW", price, formula(1) / 12, *self._months(period))
                 last, connected = beyond, True
@@ -292,9 +292,9 @@ class LiveMoney:
         self, name: str, entry: tuple[str, str, str, str], period: Period, share: float
     ) -> Line:
         row = self.upgrades[name,]
-        price = self.of("shared_upgrades", name, row, "cost_usd", "Upgrade that is shared")
+        price = self._of("shared_upgrades", name, row, "cost_usd", "Upgrade that is shared")
         return Line(*entry, share, "upgrade", price,
-                    *self.annuity(self.rate, period, float(row["life_years"])))  # fmt: skip
+                    *self._annuity(self.rate, period, float(row["life_years"])))  # fmt: skip
 
     def _upgrades(self) -> Iterator[Line]:
         for r in self.tables.get("shared_upgrades", pd.DataFrame()).itertuples():
@@ -313,20 +313,20 @@ class LiveMoney:
             each = float(self.technologies[r.technology,]["land_km2_per_mw"])
             used[key] = used.get(key, 0.0) + float(r.standing_mw) * each
         for (site, name), km2 in used.items():
-            price = self.of("sites", site, self.sites[site,], "land_price_usd_per_km2", "Land")
+            price = self._of("sites", site, self.sites[site,], "land_price_usd_per_km2", "Land")
             yield Line("land", site, "land", name, km2, "km2", price, self.rate / 12,
                        *self._months(self.periods[name]))  # fmt: skip
 
     def _delay_price(self, workload: str) -> Formula:
         row = self.workloads[workload,]
         if not np.isnan(float(row["delay_price_usd_per_mw_month"])):
-            return self.of("workloads", workload, row, "delay_price_usd_per_mw_month",
+            return self._of("workloads", workload, row, "delay_price_usd_per_mw_month",
                             "Price of a MW-month that waits")  # fmt: skip
         name = str(row["accelerator"])
         unit = self.input["compute"].set_index("accelerator").loc[name]
-        margin = self.of("compute", name, unit, "margin_usd_per_mw_month", "Margin of compute")
-        capital = self.of("compute", name, unit, "capex_usd_per_mw", "Accelerators")
-        rate = self.of("compute", name, unit, "real_rate", "Cost of capital of accelerators")
+        margin = self._of("compute", name, unit, "margin_usd_per_mw_month", "Margin of compute")
+        capital = self._of("compute", name, unit, "capex_usd_per_mw", "Accelerators")
+        rate = self._of("compute", name, unit, "real_rate", "Cost of capital of accelerators")
         return margin + capital * recovery(rate, float(unit["life_months"]) / 12) / 12
 
     def _compute(self) -> Iterator[Line]:
@@ -338,21 +338,21 @@ class LiveMoney:
         for r in self.tables["placement"].itertuples():
             key = (str(r.workload), str(r.region), str(r.site))
             if key in given:
-                price = self.of("placement", " / ".join(key), given[key],
+                price = self._of("placement", " / ".join(key), given[key],
                                  "cost_usd_per_mw_month", "Serving from there")  # fmt: skip
                 yield Line("placement", key[2], key[0], str(r.period), float(r.it_mw), "MW IT",
                            price, formula(1), *self._months(self.periods[str(r.period)]))  # fmt: skip
 
     # -- operation ----------------------------------------------------------------------------
 
-    def passes(self, period: Period) -> tuple[float, Formula]:
+    def _passes(self, period: Period) -> tuple[float, Formula]:
         """How often and with what weight the money of a pass counts."""
-        paid = self.paid(period.month, period.month + period.months)
+        paid = self._paid(period.month, period.month + period.months)
         return period.passes, paid / min(period.months, 12)
 
-    def grown(self, table: str, row: str, source: Any, period: Period) -> Formula:
+    def _grown(self, table: str, row: str, source: Any, period: Period) -> Formula:
         """Growth of a price from the money year to the period's year."""
-        yearly = self.of(table, row, source, "price_growth_per_year", "Growth above inflation")
+        yearly = self._of(table, row, source, "price_growth_per_year", "Growth above inflation")
         return (1 + yearly) ** (period.year - self.money_year)
 
     def _operation(self) -> Iterator[Line]:
@@ -363,7 +363,7 @@ class LiveMoney:
             if float(series["unserved_mw"].sum()) > 0:
                 yield Line("unserved", site, "unserved", period.name,
                            float(series["unserved_mw"].sum()), "MWh", self._unserved_price(),
-                           formula(1), *self.passes(period))  # fmt: skip
+                           formula(1), *self._passes(period))  # fmt: skip
             yield from self._trade(site, period, series, hours)
             for column, values in series.items():
                 what, _, name = column.partition(":")
@@ -389,19 +389,21 @@ class LiveMoney:
         if not name or not (bought.any() or sold.any()):
             return
         row = self.tariffs[name,]
-        constant = self.of("tariffs", name, row, "energy_price_usd_per_mwh", "Power, constant part")
-        growth = self.grown("tariffs", name, row, period)
+        constant = self._of(
+            "tariffs", name, row, "energy_price_usd_per_mwh", "Power, constant part"
+        )
+        growth = self._grown("tariffs", name, row, period)
         profile = str(row["price_profile"])
         hourly = self.inputs.profiles[profile][hours] if profile else np.zeros(len(hours))
         by_hour = self._hourly("tariffs", name, profile) if profile else formula(0)
         entry = (name, period.name)
-        times = self.passes(period)
+        times = self._passes(period)
         yield Line("energy", site, *entry, float(bought.sum()), "MWh", constant, growth, *times)
         yield Line("energy", site, *entry, float(bought @ hourly), "USD by the hour", by_hour,
                    growth, *times)  # fmt: skip
         paying = sold * ((row["energy_price_usd_per_mwh"] + hourly) * growth.value > 0)
         if paying.any():
-            share = self.of("tariffs", name, row, "export_price_share", "Paid for export")
+            share = self._of("tariffs", name, row, "export_price_share", "Paid for export")
             yield Line("export", site, *entry, -float(paying.sum()), "MWh", constant,
                        growth * share, *times)  # fmt: skip
             yield Line("export", site, *entry, -float(paying @ hourly), "USD by the hour", by_hour,
@@ -420,8 +422,8 @@ class LiveMoney:
     ) -> Iterator[Line]:  # fmt: skip
         """Fuel, variable upkeep and carbon of a technology in one pass."""
         tech, mwh = self.technologies[name,], float(values.sum())
-        times = self.passes(period)
-        price = self.of("technologies", name, tech, "vom_usd_per_mwh", "Variable upkeep")
+        times = self._passes(period)
+        price = self._of("technologies", name, tech, "vom_usd_per_mwh", "Variable upkeep")
         yield Line("vom", site, name, period.name, mwh, "MWh", price, formula(1), *times)
         if what == "discharge_mw":
             return
@@ -430,8 +432,8 @@ class LiveMoney:
         if fuel:
             row = self._fuel(fuel, str(self.sites[site,]["gas_hub"]))
             key = f"{fuel} / {row['hub']}"
-            constant = self.of("fuels", key, row, "price_usd_per_mmbtu", "Fuel, constant part")
-            growth = self.grown("fuels", key, row, period)
+            constant = self._of("fuels", key, row, "price_usd_per_mmbtu", "Fuel, constant part")
+            growth = self._grown("fuels", key, row, period)
             yield Line("fuel", site, name, period.name, heat * mwh, "MMBtu", constant, growth,
                        *times)  # fmt: skip
             profile = str(row["price_profile"] or "")
@@ -470,7 +472,7 @@ class LiveMoney:
         price = self.assume("policies", f"{row['policy']} / {year}", "value", float(row["value"]),
                             "USD/t", "Price of CO2")  # fmt: skip
         yield Line("carbon", site, item, period.name, tons, "t", price, formula(1),
-                   *self.passes(period))  # fmt: skip
+                   *self._passes(period))  # fmt: skip
 
 
 def _summed(lines: list[Line]) -> list[Line]:

@@ -54,7 +54,7 @@ class _One:
         self.signing = max(0, begun.month - int(row["signing_months_before"]))
 
     def _price(self, name: str, meaning: str) -> Formula:
-        return self.money.of(TABLE, self.key, self.row, name, meaning)
+        return self.money._of(TABLE, self.key, self.row, name, meaning)
 
     def _once(
         self, category: str, quantity: float, unit: str, price: Formula, month: int, factor: Any = 1
@@ -78,7 +78,7 @@ class _One:
         end = last.month + last.months
         yield from self._security(end)
         price = self._price("contribution_usd_per_kw", "Contribution to construction")
-        annuity = money.annuity(money.rate, self.begun, float(self.offer["life_years"]))
+        annuity = money._annuity(money.rate, self.begun, float(self.offer["life_years"]))
         yield Line("interconnection", self.site, self.item, self.begun.name, self.kw, "kW", price,
                    *annuity)  # fmt: skip
         term = self.begun.month + round(12 * float(row["term_years"]))
@@ -97,7 +97,7 @@ class _One:
             if first < until:
                 left = self.kw * (years - year) / years
                 yield Line("security", self.site, self.item, self.begun.name, left, "kW", price,
-                           rate / 12, until - first, self.money.paid(first, until))  # fmt: skip
+                           rate / 12, until - first, self.money._paid(first, until))  # fmt: skip
 
     def given_up(self, period: Period, mw: float) -> Iterator[Line]:
         """Fee of a reduction."""
@@ -119,12 +119,12 @@ class _One:
             month_of_hour(here["hour"].to_numpy())
         )
         peak, energy, hours = flow.max(), flow.sum(), flow.size()
-        growth = money.grown(TABLE, self.key, row, period)
+        growth = money._grown(TABLE, self.key, row, period)
         entry = ("service_agreement", self.site, self.item, period.name)
         kw = 1000 * float(np.maximum(peak, float(row["minimum_demand_share"]) * owed).sum())
         price = self._price("demand_price_usd_per_kw_month", "Billed demand")
-        yield Line(*entry, kw, "kW-month", price, growth, *money.passes(period))
+        yield Line(*entry, kw, "kW-month", price, growth, *money._passes(period))
         wanted = float(row["minimum_energy_share"]) * owed * hours
         short = float(np.maximum(0.0, wanted - energy).sum())
         price = self._price("energy_price_usd_per_mwh", "Energy short of the minimum")
-        yield Line(*entry, short, "MWh", price, growth, *money.passes(period))
+        yield Line(*entry, short, "MWh", price, growth, *money._passes(period))

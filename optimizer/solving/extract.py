@@ -489,6 +489,7 @@ class Extraction:
         for year, budget in case.budgets.items():
             used = paid.loc[pd.to_datetime(paid["date"]).dt.year == year, "usd"].sum()
             yield "budget", "all sites", str(year), float(used), budget * 1e3, "USD"
+        yield from extract_agreements.limits(self)
         yield from self._slots()
 
     def _water(self, name: str, site: Site) -> Iterator[tuple[str, str, str, float, float, str]]:

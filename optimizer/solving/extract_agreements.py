@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import pyomo.environ as pyo
 
 from optimizer.model.blocks.grid import growth
 from optimizer.model.build import Planning
-from optimizer.model.parts.agreements import begun, cash, owed_mw, ramped_mw
+from optimizer.model.parts.agreements import begun, cash, outstanding, owed_mw, ramped_mw
 from optimizer.model.parts.common import level_at
 from optimizer.preparing.agreements import Agreement
 from optimizer.preparing.calendar import month_of_hour
@@ -160,6 +160,26 @@ def agreement_rows(
                     p: found[agreement.key] for (s, p), found in bills.items()
                     if s == name and agreement.key in found
                 })  # fmt: skip
+
+
+def limits(extraction: Extraction) -> Iterator[tuple[str, str, str, float, float, str]]:
+    """What is used of the MW that offers share and of the limit on security, as in ``limits``."""
+    case, model = extraction.case, extraction.planning.model
+    for name, most in case.grid_groups.items():
+        for p, period in enumerate(case.periods):
+            taken = sum(
+                _value(t)
+                for site in model.site.values()
+                for t in site.joint.get(("grid_group", name, p), ())
+            )
+            yield "shared grid MW", name, period.name, taken, most, "MW"
+    by_year: dict[int, float] = {}
+    for month, terms in outstanding(model, case).items() if case.security_caps else ():
+        year = case.start.year + (case.start.month - 1 + month) // 12
+        by_year[year] = max(by_year.get(year, 0.0), 1e3 * sum(_value(t) for t in terms))
+    for year, usd in by_year.items():
+        limit = 1e3 * case.security_caps[year]
+        yield "security", "all sites", str(year), usd, limit, "USD"
 
 
 def _rows(

@@ -127,6 +127,9 @@ def test_a_limit_on_security_limits_what_is_signed() -> None:
     assert plan.tables["agreements"].groupby("period")["security_usd"].sum().max() == pytest.approx(
         1e6
     )
+    told = plan.tables["limits"].query("limit == 'security'")
+    assert list(told["used"]) == pytest.approx([1e6])
+    assert list(told["binding"]) == [True]
 
 
 def test_a_deposit_costs_the_time_until_its_refund() -> None:
@@ -229,7 +232,11 @@ def test_offers_of_a_group_do_not_add_up() -> None:
     # Two sites with 10 MW each of the same 15 MW: 5 MW wait.
     rows = served(MONTHS_3[:2], sites=2, mw=10, grid_group="west")
     rows["grid_groups"] = [{"grid_group": "west", "shared_mw": 15}]
-    assert backlog(solve(rows)) == [5, 5]
+    plan = solve(rows)
+    assert backlog(plan) == [5, 5]
+    told = plan.tables["limits"].query("limit == 'shared grid MW'")
+    assert list(told["used"]) == pytest.approx([15, 15])
+    assert told["binding"].all()
 
 
 def test_a_new_filing_waits_for_its_study_window() -> None:
@@ -246,6 +253,23 @@ def test_a_new_filing_waits_for_its_study_window() -> None:
     rows["interconnections"][0] = {"site": "site0", "offer": "grid", "result_date": "2027-03-01"}
     rows["interconnection_steps"][0]["from_date"] = "2027-03-01"
     assert placed(solve(rows)) == [0, 0, 20]
+
+
+def test_generation_in_parallel_has_a_study_of_its_own() -> None:
+    # The queue is over in February, the study of own units in March.
+    rows = served(MONTHS_3, queue_months=1, kind="parallel", generation_study_months=2)
+    assert placed(solve(rows)) == [0, 0, 20]
+
+
+def test_an_islanded_supply_leaves_own_units_islanded() -> None:
+    # Own units may not run in parallel with the grid; a neighbour's plant is no grid: 10 MW of
+    # it and one engine of 10 MW together serve 20 MW.
+    rows = served(MONTHS_3[:2], mw=10, kind="islanded")
+    rows["site_technologies"][0]["max_mw"] = 10
+    rows["regimes"] = [{"market": "ERCOT", "parallel_self_supply": "no"}]
+    assert placed(solve(rows)) == [20, 20]
+    rows["interconnections"][0]["kind"] = "load"
+    assert placed(solve(rows)) == [10, 10]
 
 
 def test_an_emergency_is_met_by_an_engine() -> None:
