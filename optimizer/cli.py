@@ -204,12 +204,15 @@ def inputs_gap(outcome: Outcome) -> float:
 
 def _tell(outcome: Outcome, folder: Path, stream: TextIO) -> None:
     """The plan on one screen."""
-    from optimizer.results.words import screen
+    from optimizer.results.words import screen, unasked
 
     lines = screen(outcome.summary, outcome.plan.tables)
     for heading, text in [*lines, ("Result", f"{folder / 'report.html'}")]:
         style = {"Check": "green" if outcome.verification.passed else "red"}.get(heading, "bold")
         print(f"{paint(f'{heading:<14}', style, stream)} {text}", file=stream, flush=True)
+    left = unasked(outcome.summary)
+    if left:
+        hint(f"not asked within the time: {left}.")
 
 
 @app.command(

@@ -13,15 +13,10 @@ import pandas as pd
 import pytest
 
 from optimizer.reading.writing import write_inputs
+from tests.processes import command as call
 from tests.support import add_grid, base, inputs
 
 QUICKSTART = Path(__file__).parents[1] / "inputs" / "quickstart"
-
-
-def call(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "optimizer", *map(str, arguments)], capture_output=True, text=True
-    )
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +124,13 @@ def test_a_run_prints_what_was_chosen(small: Path, tmp_path: Path) -> None:
     assert chosen in done.stderr and "memory limit 4,000 MB" in done.stderr
     log = (tmp_path / "r" / "solver.log").read_text("utf-8")
     assert chosen in log and "blocks dropped 0 times" in log
+
+
+def test_questions_that_were_left_are_a_hint(small: Path, tmp_path: Path) -> None:
+    done = call("run", small, "--out", tmp_path / "r", "--why-time", "0")
+    assert done.returncode == 0
+    assert "Hint: not asked within the time: " in done.stderr and "--why-time" in done.stderr
+    assert "questions why" not in done.stdout
 
 
 def test_problems_are_listed_without_a_traceback(small: Path) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pandas as pd
 
+QUESTIONS = {"why_not_sites": "sites not chosen", "runner_up": "sources", "worth": "limits"}
+"""What the questions of a table are about."""
 LEAST_MW = 0.5
 """Less than this is not named: it would read as 0 MW."""
 
@@ -85,6 +88,29 @@ def _proof(summary: dict[str, Any]) -> list[tuple[str, str]]:
         state = "passed" if check["passed"] else "FAILED"
         said.append(("Check", f"{state}, largest violation {check['max_violation']:.1e}"))
     return said
+
+
+def unasked(summary: dict[str, Any]) -> str:
+    """Which questions why it is this plan were left, and how to ask them; blank if none was.
+
+    The time for all is that of the answered ones in proportion, and half as much again.
+    """
+    why = summary.get("why") or {}
+    counts = {words: why.get(name) or {} for name, words in QUESTIONS.items()}
+    left = {words: n["not asked"] for words, n in counts.items() if n.get("not asked")}
+    if not left:
+        return ""
+    of = sum(sum(n.values()) for n in counts.values())
+    # What months and latencies answer takes no time.
+    asked = sum(sum(n.values()) - n.get("not asked", 0) - n.get("input", 0)
+                for n in counts.values())  # fmt: skip
+    parts = ", ".join(f"{n} about {words}" for words, n in left.items())
+    said = f"{sum(left.values())} of {of} questions why ({parts})"
+    seconds = (summary.get("timing") or {}).get("why")
+    if not asked or not seconds:
+        return f"{said}; a longer --why-time asks them"
+    most = 1.5 * seconds * (asked + sum(left.values())) / asked
+    return f"{said}; --why-time {10 * math.ceil(most / 10):.0f} is about enough for all"
 
 
 def _tied(summary: dict[str, Any]) -> str:

@@ -25,7 +25,8 @@ from optimizer.solving.highs import INFINITY, make_model, run_lp, run_mip
 from optimizer.solving.idle import idle_sites
 from optimizer.solving.many import parts
 from optimizer.solving.master import Master
-from optimizer.solving.oracles import BlockOracle, Outcome, Task
+from optimizer.solving.oracles import BlockOracle, Outcome, Task, reference
+from optimizer.solving.oracles.blocks import Blocks
 from optimizer.solving.oracles.one_storage import OneStorageOracle
 from optimizer.solving.oracles.reference import HighsOracle
 from optimizer.solving.proof import Program
@@ -359,6 +360,31 @@ def test_a_wrong_answer_of_a_block_is_solved_again(
     assert told and "solved again by a new model" in noted[0]
     assert answer.priced == pytest.approx(exact.priced, rel=1e-7)
     assert answer.cut @ task.x == pytest.approx(exact.cut @ task.x, rel=1e-6)
+
+
+def test_a_dispatch_that_is_kept_holds_in_mw(
+    blocks: Case, task: Task, lies: Callable[..., list[int]], noted: list[str]
+) -> None:
+    oracle = HighsOracle(Blocks(blocks), 1e-7)
+    scale = float(task.x.max())
+
+    def shifted(answer: Any) -> Any:
+        values = np.array(answer.col_value)
+        values[0] += 1e-3 / scale * 1e-3  # 1 W off: nothing as a share, too much as a result
+        return Lie(answer, col_value=values)
+
+    kept = replace(task, keep_dispatch=True)
+    told = lies("getSolution", shifted)
+    found = oracle.solve(kept)
+    assert len(told) == 1 and any("of the dispatch is off" in line for line in noted)
+    shape = oracle.blocks.shape(task.site, task.period)
+    assert found.dispatch is not None
+    slack = (shape.rhs @ task.x - shape.matrix @ found.dispatch)[shape.equality]
+    assert np.abs(slack).max() <= reference.KEPT_MW
+    lies("getSolution", shifted)
+    count = len(noted)
+    oracle.solve(task)
+    assert len(noted) == count  # what is not kept need only hold as a share
 
 
 def test_a_degenerate_dual_leaves_a_valid_cut(

@@ -18,11 +18,13 @@ from optimizer.results.report.words import plain
 MOST_BYTES = 2_600_000
 """Room in the page for packed series; with more hours they are averaged over 2, 4, … hours.
 
-The chart library takes 4.8 MB, and the whole page is to stay below 8 MB."""
+The page is to open at once on a slow machine: with charts and their library about 5 MB."""
 MOST_SITES = 40
 """With more sites the hours are of the largest, as many as fit at means of COARSEST hours."""
 COARSEST = 4
 LARGEST = 32_000
+WEEK = 168
+"""Hours."""
 
 
 def _series(column: str, look: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
@@ -126,6 +128,12 @@ def _packed(
     return blocks, shown
 
 
+def _first_week(series: dict[str, Any], hours: int) -> dict[str, list[int]]:
+    """Whole MW of the first week of a block, as they stand in its packed series."""
+    return {name: np.round(unpack(packed)[: WEEK // hours]).astype(int).tolist()
+            for name, packed in series.items()}  # fmt: skip
+
+
 def packed_dispatch(
     result: Result, room: int | None = None, first: Sequence[str] = ()
 ) -> dict[str, Any] | None:
@@ -163,6 +171,7 @@ def packed_dispatch(
     packed: dict[str, Any] = {
         "hours_per_step": hours, "start": start, "drawn": drawn, "blocks": blocks,
         "sites": len(shown), "of_sites": many,
+        "shown": _first_week(blocks[start]["series"], hours) if blocks else {},
     }  # fmt: skip
     year = next(
         (row["value"] for _, row in result.inputs.get("settings", pd.DataFrame()).iterrows()

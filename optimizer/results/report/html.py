@@ -11,7 +11,6 @@ from typing import Any
 import plotly.graph_objects as go
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
 from optimizer.errors import MachineError, UsageError
 from optimizer.results.report import words
@@ -57,7 +56,8 @@ from optimizer.results.report.service import (
     take_words,
 )
 from optimizer.results.report.sites import candidate_table, chosen_table
-from optimizer.results.report.why import why_sections
+from optimizer.results.report.style import chart_library
+from optimizer.results.report.why import change_tables, why_sections
 
 POWER = ("technologies", "technology_costs", "site_technologies")
 GRID = ("interconnections", "interconnection_steps")
@@ -197,7 +197,7 @@ def _page(result: Result, sites: Sequence[str]) -> str:
     charts = all_charts(result, marks)
     limits = limit_rows(result)
     check = result.summary.get("verification")
-    figures_json, library = _figures_json(charts), get_plotlyjs()
+    figures_json, library = _figures_json(charts), chart_library()
     room = PAGE_BYTES - TEXT_BYTES - len(library.encode()) - len(figures_json.encode())
     dispatch = packed_dispatch(result, room, sites)
     environment = Environment(
@@ -227,6 +227,7 @@ def _page(result: Result, sites: Sequence[str]) -> str:
         ready=_ready(result),
         candidates=candidate_table(result),
         why=why_sections(result),
+        changes=change_tables(result),
         first_limits=limits[:FIRST_LIMITS],
         other_limits=limits[FIRST_LIMITS:],
         costs=cost_rows(result),

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from optimizer.results.report.folder import Result
-from optimizer.results.words import sampled_dates
+from optimizer.results.words import changed, sampled_dates
 
 MISSING = "not stated"
 CATEGORY_WORDS = {
@@ -275,11 +275,29 @@ def proof(summary: dict[str, Any]) -> str:
     return said + "."
 
 
+def undecided(summary: dict[str, Any]) -> list[str]:
+    """Sites that a plan as good as asked does without, or has."""
+    tied = summary.get("tied_sites") or []
+    without = listing([str(t["site"]) for t in tied if t["opened"]], 4)
+    instead = listing([str(t["site"]) for t in tied if not t["opened"]], 4)
+    parts = [
+        f"{word} {names}" for word, names in (("without", without), ("with", instead)) if names
+    ]
+    return [f"As good, within the gap: a plan {listing(parts)}."] if parts else []
+
+
+def kept_to(summary: dict[str, Any]) -> list[str]:
+    """What has changed against a result that was to be kept to."""
+    found = summary.get("changed_decisions")
+    return [f"Changed: {changed(found)}."] if found else []
+
+
 def headline(result: Result) -> list[str]:
     """The decision in plain words, one sentence a line, without the power of each site."""
     summary = result.summary
     return [*openings(result), dates(result), *sampled_dates(summary), *price_of_delay(result),
-            proof(summary), binding_limits(result), checked(summary)]  # fmt: skip
+            proof(summary), *undecided(summary), *kept_to(summary), binding_limits(result),
+            checked(summary)]  # fmt: skip
 
 
 def decision(result: Result) -> list[str]:

@@ -163,9 +163,7 @@ class OneStorageOracle:
             slack[shape.co2_row] = 0.0
         upper = np.where(shape.unbounded, np.inf, posed.upper)
         off = np.where(shape.equality, np.abs(slack), -slack)
-        return bool(
-            off.max() <= FEASIBLE and values.min() >= 0.0 and (values - upper).max() <= FEASIBLE
-        )
+        return bool(off.max() <= near and values.min() >= 0.0 and (values - upper).max() <= near)
 
     def _within(
         self, posed: _Posed, row: int, used: np.ndarray
