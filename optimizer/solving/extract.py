@@ -15,11 +15,11 @@ from optimizer.model.blocks.grid import carbon_price, growth
 from optimizer.model.build import Planning
 from optimizer.model.parts.common import added, standing
 from optimizer.model.parts.water import cooling_m3_per_mw
-from optimizer.preparing.case import Asset, Case, Hall, Site
+from optimizer.preparing.case import Asset, Case, Hall, Offer, Site
 from optimizer.preparing.schedule import Variant
 from optimizer.results.plan import Plan
 from optimizer.settings import SolveReport
-from optimizer.solving import extract_contracts
+from optimizer.solving import extract_agreements, extract_contracts
 from optimizer.solving.oracles import BlockOracle
 from optimizer.solving.planning_arrays import PlanningArrays
 from optimizer.solving.truth import Truth
@@ -27,7 +27,7 @@ from optimizer.solving.truth import Truth
 NOISE = 1e-7
 TABLES = (
     "sites", "campus", "capacity", "interconnection", "permits", "placement", "backlog",
-    "schedule", "operation", "costs", "cashflow", "limits",
+    "schedule", "operation", "costs", "cashflow", "limits", *extract_agreements.COLUMNS,
 )  # fmt: skip
 COLUMNS: dict[str, tuple[str, ...]] = {
     "sites": ("site", "longitude", "latitude", "market", "jurisdiction", "opened", "open_period",
@@ -47,6 +47,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "costs": ("category", "site", "item", "period", "usd"),
     "cashflow": ("date", "site", "category", "item", "usd"),
     "limits": ("limit", "scope", "period_or_year", "used", "limit_value", "unit", "binding"),
+    **extract_agreements.COLUMNS,
 }  # fmt: skip
 
 
@@ -60,11 +61,15 @@ def cleaned(planning: Planning, arrays: PlanningArrays, x: np.ndarray) -> np.nda
     for name, site in case.sites.items():
         block = planning.model.site[name]
         signed = (block.ppa_mw,) if site.contracts else ()
+        ends = {offer.offer: offer.until for offer in site.offers}
         for variable in (block.built_mw, block.built_mwh, *_grid_levels(block, site), *signed):
             keys = dict.fromkeys(k[:-1] for k in variable)
             for key in keys:
                 last = 0.0
-                for p in range(len(case.periods)):
+                until = len(case.periods)
+                if variable in _grid_levels(block, site):
+                    until = ends[key[0]]
+                for p in range(until):
                     here = max(last, float(pyo.value(variable[(*key, p)])))
                     here = last if here - last < NOISE else here
                     variable[(*key, p)].set_value(here, skip_validation=True)
@@ -87,6 +92,7 @@ def cleaned(planning: Planning, arrays: PlanningArrays, x: np.ndarray) -> np.nda
         )
         missing.set_value(max(0.0, case.demand[w, r, p] - placed), skip_validation=True)
     extract_contracts.make_consistent(planning.model, case)
+    extract_agreements.clean(planning)
     for k, v in enumerate(arrays.variables):
         y[k] = v.value
     for name, site in case.sites.items():
@@ -179,6 +185,7 @@ class Extraction:
         self.x, self.truth = x, truth
         self.rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in TABLES}
         self.hours = _Hours(sum(len(oracle.shape(site, p).hours) for site, p in truth.operating))
+        self.bills: dict[tuple[str, int], dict[str, extract_agreements.Bill]] = {}
         load(arrays, x)
 
     # -- decisions ------------------------------------------------------------------------
@@ -198,6 +205,7 @@ class Extraction:
                 self._asset(block, site, asset)
             if site.offers:
                 self._grid(block, site)
+                extract_agreements.grid_cash(self, block, site)
             for (kind, variant), permit in (block.find_component("permit") or {}).items():
                 if permit.value is not None and permit.value > 0.5:
                     cost = site.permit_cost[kind, variant] / self.case.factor[0] * 1e3
@@ -316,16 +324,11 @@ class Extraction:
                         _value(level[(*key, p)]) for level in (block.firm_mw, block.flexible_mw)
                     )
                     new = round(_value(added(block.connected, key, p)))
-                    new_mw = _value(added(block.firm_mw, key, p)) + _value(
-                        added(block.flexible_mw, key, p)
-                    )
+                    usd = 1e3 * _grid_payment(block, offer, key, p)
                     self.rows["interconnection"].append(
                         (site.site, offer.offer, variant.name, period.name, 1, firm, flexible,
                          offer.export_mw)
                     )  # fmt: skip
-                    usd = 1e3 * (
-                        offer.fixed_money.overnight[p] * new + offer.mw_money.overnight[p] * new_mw
-                    )
                     self._cash(period.month, site.site, "interconnection", offer.offer, usd)
                     if new:
                         name = (site.site, "interconnection", offer.offer)
@@ -441,6 +444,14 @@ class Extraction:
             if at[k] <= 0 and not asset.is_storage:
                 continue
             self._operate_asset(site, p, shape, asset, at[k], series, frame, metric)
+        if site.agreements:
+            through = [
+                v for k, v in frame.items() if k == "import_mw" or k.startswith("delivery_mw:")
+            ]
+            quantities = dict(zip(shape.links, at.tolist(), strict=True))
+            self.bills[site.site, p] = extract_agreements.bill(
+                self, site, p, quantities, np.sum(through, axis=0)
+            )
         self.hours.add(frame)
 
     def _operate_asset(
@@ -522,6 +533,7 @@ class Extraction:
         for year, budget in case.budgets.items():
             used = paid.loc[pd.to_datetime(paid["date"]).dt.year == year, "usd"].sum()
             yield "budget", "all sites", str(year), float(used), budget * 1e3, "USD"
+        yield from extract_agreements.limits(self)
         yield from self._slots()
 
     def _water(self, name: str, site: Site) -> Iterator[tuple[str, str, str, float, float, str]]:
@@ -548,6 +560,18 @@ class Extraction:
                 limit = sum(v for m, v in component.supply.items() if m < end and (
                     component.stockable or m >= start))  # fmt: skip
                 yield "component slots", component.component, period.name, used, limit, "slots"
+
+
+def _grid_payment(block: pyo.Block, offer: Offer, key: tuple[str, str], p: int) -> float:
+    """What connecting, or more MW, costs in p, undiscounted [k$]."""
+    new = round(_value(added(block.connected, key, p)))
+    fixed, per_mw = offer.fixed_money.overnight[p], offer.mw_money.overnight[p]
+    if offer.existing_mw > 0:
+        wider = round(_value(added(block.extended, key, p)))
+        more = _value(added(block.beyond_mw, key, p))
+        return float(offer.transfer_money.overnight[p] * new + fixed * wider + per_mw * more)
+    more = _value(added(block.firm_mw, key, p)) + _value(added(block.flexible_mw, key, p))
+    return float(fixed * new + per_mw * more)
 
 
 def _payments(asset: Asset, v: int, p: int, mw: float, mwh: float) -> dict[int, float]:
@@ -578,11 +602,14 @@ def to_plan(
     extraction.compute()
     extraction.costs()
     extraction.operation()
+    extract_agreements.agreement_rows(extraction, extraction.bills)
     extraction.limits()
     tables = {
         name: pd.DataFrame(extraction.rows[name], columns=list(COLUMNS[name])) for name in TABLES
     }
-    bought = extract_contracts.ContractTables(planning.model, planning.case, extraction.hours.frames())
+    bought = extract_contracts.ContractTables(
+        planning.model, planning.case, extraction.hours.frames()
+    )
     for name, rows in bought.tables().items():
         tables[name] = pd.DataFrame(rows, columns=list(extract_contracts.COLUMNS[name]))
     report.objective = float(tables["costs"]["usd"].sum())

@@ -19,6 +19,8 @@ CATEGORY_WORDS = {
     "risk": "orders before the permit", "interconnection": "grid connection",
     "contract_energy": "energy by contract", "contract_settlement": "contract settlement",
     "contract_security": "contract security",
+    "service_agreement": "billed by agreements", "agreement_fees": "fees of agreements",
+    "deposits": "deposits less refunds", "security": "carrying security",
 }  # fmt: skip
 LIMIT_WORDS = {"campus": "room for IT", "component slots": "equipment slots"}
 NEAR = 0.95
