@@ -15,6 +15,7 @@ import pyomo.environ as pyo
 
 from optimizer.model.ledger import Ledger
 from optimizer.model.parts import (
+    agreements,
     budget,
     campus,
     carbon,
@@ -25,6 +26,8 @@ from optimizer.model.parts import (
     operation,
     permits,
     power,
+    regimes,
+    shared_grid,
     siting,
     slots,
     water,
@@ -37,6 +40,9 @@ PARTS = (
     campus,
     power,
     interconnection,
+    agreements,
+    shared_grid,
+    regimes,
     permits,
     workloads,
     slots,

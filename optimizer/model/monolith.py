@@ -6,6 +6,7 @@ tests can compare the decomposition with it and a modeler can read and extend it
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pyomo.environ as pyo
@@ -13,6 +14,7 @@ import pyomo.environ as pyo
 from optimizer.model import blocks, monolith_contracts
 from optimizer.model.blocks import links
 from optimizer.model.build import Planning, build
+from optimizer.model.monolith_agreements import add_agreements
 from optimizer.preparing.calendar import Period
 from optimizer.preparing.case import Asset, Case, Site
 
@@ -71,9 +73,7 @@ def _add_hours(
     block.balance = pyo.Constraint(hours, rule=balance)
     block.import_within_service = pyo.Constraint(
         hours,
-        rule=lambda b, t: (
-            b.imported[t] + monolith_contracts.delivered(b, site, t) <= _service(site, link, p, t)
-        ),
+        rule=lambda b, t: _metered(b, site, t) <= _service(site, link, p, t),
     )
     block.export_within_limit = pyo.Constraint(
         hours,
@@ -89,16 +89,23 @@ def _add_hours(
     _add_quotas(block, case, site, generators, hours, link, p)
     monolith_contracts.limit_export(block, site, hours)
     monolith_contracts.add_matching(block, case, site, hours, link, p)
-    block.cost = pyo.Constraint(
-        expr=operating_cost == _running_cost(block, case, site, period, generators, storages, hours)
-    )
+    cost = _running_cost(block, case, site, period, generators, storages, hours)
+    metered = partial(_metered, block, site)
+    cost += add_agreements(block, case, site, period, link, metered)
+    block.cost = pyo.Constraint(expr=operating_cost == cost)
+
+
+def _metered(block: pyo.Block, site: Site, t: int) -> Any:
+    """What flows through the connection."""
+    return block.imported[t] + monolith_contracts.delivered(block, site, t)
 
 
 def _service(site: Site, link: Any, p: int, t: int) -> Any:
     if not site.offers:
         return 0
     flexible = sum(link[links.flexible(o), p] * (1 - o.cut[t]) for o in site.offers)
-    return link[links.FIRM, p] + flexible
+    shed = sum(link[links.shed(o), p] * o.shed[t] for o in site.offers if o.sheds_firm)
+    return link[links.FIRM, p] + flexible - shed
 
 
 def _add_storage(

@@ -56,6 +56,11 @@ def hours_of_months(first: int, count: int) -> np.ndarray:
     return np.arange(_FIRST_HOUR[first], _FIRST_HOUR[first + count])
 
 
+def month_of_hour(hours: np.ndarray) -> np.ndarray:
+    """Calendar month (0-11) of hours of the reference year."""
+    return np.asarray(np.searchsorted(_FIRST_HOUR, hours, side="right") - 1)
+
+
 def discount_factors(rate: float, months: int) -> np.ndarray:
     """Factor of each month from the plan's start, at its middle; shape (months,)."""
     return np.asarray((1.0 + rate) ** (-(np.arange(months) + 0.5) / 12.0))

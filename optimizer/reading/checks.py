@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from optimizer.errors import Problems
-from optimizer.reading import checks_contracts
+from optimizer.reading import checks_contracts, checks_service
 from optimizer.reading.commitments import commitments_make_sense
 from optimizer.reading.inputs import Inputs
 from optimizer.reading.plausibility import values_are_plausible
@@ -422,6 +422,7 @@ CHECKS: tuple[Check, ...] = (
     sites_can_have_power,
     permits_exist,
     staircases_never_fall,
+    *checks_service.CHECKS,
     component_users_exist,
     policies_are_clear,
     demand_is_covered,

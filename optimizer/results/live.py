@@ -8,7 +8,6 @@ at the plan's own inputs is a check of the objective.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -26,6 +25,8 @@ from optimizer.results.formulas import (
     interest,
     recovery,
 )
+from optimizer.results.lines import Assumption, Line
+from optimizer.results.live_agreements import agreement_lines
 from optimizer.results.live_contracts import contract_lines
 from optimizer.results.network import Row, by_key
 
@@ -36,55 +37,6 @@ VALUE_COLUMN = "D"
 RATE = ("general", "", "real_discount_rate")
 MOST_LINES = 50_000
 """With more lines than a spreadsheet recomputes at once, the lines of one price are summed."""
-
-
-@dataclass(frozen=True)
-class Assumption:
-    """A figure that may be changed: one row of the sheet ``assumptions``.
-
-    Parameters
-    ----------
-    table, row, name : where it stands in the input; ``general`` are settings
-    value : as planned; a formula where it follows another by default
-    unit, meaning : for the reader
-    """
-
-    table: str
-    row: str
-    name: str
-    value: Formula
-    unit: str
-    meaning: str
-
-
-@dataclass(frozen=True)
-class Line:
-    """One entry of the objective.
-
-    Parameters
-    ----------
-    quantity : the plan's, fixed; in ``unit``
-    price : USD of one unit
-    factor : growth, annuity, interest and the like
-    times : how often it is paid: months or passes within the horizon
-    weight : sum of the discount factors of these payments
-    """
-
-    category: str
-    site: str
-    item: str
-    period: str
-    quantity: float
-    unit: str
-    price: Formula
-    factor: Formula
-    times: float
-    weight: Formula
-
-    @property
-    def usd(self) -> float:
-        """Discounted, at the assumptions' values."""
-        return self.quantity * self.price.value * self.factor.value * self.weight.value
 
 
 class LiveMoney:
@@ -117,6 +69,7 @@ class LiveMoney:
         self.local = by_key(self.input["site_technologies"], "technology", "site")
         self.halls = by_key(self.input["campus_blocks"], "block", "site")
         self.offers = by_key(self.input["interconnections"], "site", "offer")
+        self.upgrades = by_key(self.input["shared_upgrades"], "shared_upgrade")
         self.tariffs = by_key(self.input["tariffs"], "tariff")
         self.workloads = by_key(self.input["workloads"], "workload")
         lines = [line for line in self._all() if line.quantity]
@@ -154,14 +107,12 @@ class LiveMoney:
         yield from self._campus()
         yield from self._generation()
         yield from self._grid()
+        yield from self._upgrades()
+        yield from agreement_lines(self)
         yield from self._land()
         yield from self._compute()
         yield from self._operation()
         yield from contract_lines(self)
-
-    def line(self, *entry: Any) -> Line:
-        """A line, for the modules that write some of them."""
-        return Line(*entry)
 
     def _rest(self, known: set[str]) -> Iterator[Line]:
         """Categories that are not written out here stand as figures, so that none is missing."""
@@ -308,21 +259,56 @@ class LiveMoney:
             ["site", "offer"], sort=False
         ):
             row, key = self.offers[site, offer], f"{site} / {offer}"
-            last, connected = 0.0, False
+            last, connected, wide = 0.0, False, False
+            old = float(row["existing_mw"])
             for r in sorted(rows.itertuples(), key=lambda r: order[str(r.period)]):
                 period = self.periods[str(r.period)]
                 mw = float(r.firm_mw + r.flexible_mw)
+                beyond = max(last, mw - old)
                 monthly, times, weight = self._annuity(self.rate, period, float(row["life_years"]))
                 entry = ("interconnection", str(site), str(offer), period.name)
-                if not connected:
+                if not connected and old > 0:
+                    price = self.given(
+                        "interconnections", key, row, "transfer_cost_usd", "Transfer"
+                    )
+                    yield Line(*entry, 1, "connection", price, monthly, times, weight)
+                if not wide and (old == 0 or beyond > 1e-6 or float(r.flexible_mw) > 1e-6):
+                    wide = True
                     price = self.given("interconnections", key, row, "upgrade_cost_usd", "Upgrades")
                     yield Line(*entry, 1, "connection", price, monthly, times, weight)
+                    yield from self._split(row, entry, period)
                 price = self.given("interconnections", key, row, "cost_usd_per_kw", "Substation")
-                yield Line(*entry, 1000 * (mw - last), "kW", price, monthly, times, weight)
+                yield Line(*entry, 1000 * (beyond - last), "kW", price, monthly, times, weight)
                 price = self.given("interconnections", key, row, "capacity_charge_usd_per_kw_year",
                                  "Grid capacity")  # fmt: skip
                 yield Line(*entry, 1000 * mw, "kW", price, formula(1) / 12, *self.months(period))
-                last, connected = mw, True
+                last, connected = beyond, True
+
+    def _split(
+        self, offer: Row, entry: tuple[str, str, str, str], period: Period
+    ) -> Iterator[Line]:
+        """An offer's share of an upgrade whose cost is split."""
+        name = str(offer["shared_upgrade"])
+        if not name or self.upgrades[name,]["rule"] != "split":
+            return
+        shares = float(self.upgrades[name,]["shares"])
+        if np.isnan(shares):
+            shares = float((self.input["interconnections"]["shared_upgrade"] == name).sum())
+        yield self._shared(name, entry, period, 1 / shares)
+
+    def _shared(
+        self, name: str, entry: tuple[str, str, str, str], period: Period, share: float
+    ) -> Line:
+        row = self.upgrades[name,]
+        price = self.given("shared_upgrades", name, row, "cost_usd", "Upgrade that is shared")
+        return Line(*entry, share, "upgrade", price,
+                    *self._annuity(self.rate, period, float(row["life_years"])))  # fmt: skip
+
+    def _upgrades(self) -> Iterator[Line]:
+        for r in self.tables.get("shared_upgrades", pd.DataFrame()).itertuples():
+            name, period = str(r.shared_upgrade), self.periods[str(r.period)]
+            entry = ("interconnection", str(r.site), name, period.name)
+            yield self._shared(name, entry, period, float(r.paid_share))
 
     def _land(self) -> Iterator[Line]:
         used: dict[tuple[str, str], float] = {}
@@ -378,8 +364,11 @@ class LiveMoney:
         return (1 + yearly) ** (period.year - self.money_year)
 
     def _operation(self) -> Iterator[Line]:
-        for key, rows in self.dispatch.groupby(["site", "period"], sort=False):
+        # Row numbers alone are grouped: groups of rows would be a second copy of all hours.
+        blocks = self.dispatch.groupby(["site", "period"], sort=False).indices
+        for key, at in sorted(blocks.items(), key=lambda block: block[1][0]):
             site, period = str(key[0]), self.periods[str(key[1])]
+            rows = self.dispatch.iloc[at]
             series = {str(c): rows[c].to_numpy() for c in rows.columns[3:]}
             hours = rows["hour"].to_numpy()
             if float(series["unserved_mw"].sum()) > 0:

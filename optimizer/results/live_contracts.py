@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from optimizer.results.formulas import Formula, formula
+from optimizer.results.lines import Line
 from optimizer.results.network import Row, by_key
 
 if TYPE_CHECKING:
     from optimizer.preparing.calendar import Period
-    from optimizer.results.live import Line, LiveMoney
+    from optimizer.results.live import LiveMoney
 
 
 def contract_lines(money: LiveMoney) -> Iterator[Line]:
@@ -32,16 +33,16 @@ def contract_lines(money: LiveMoney) -> Iterator[Line]:
         else:
             billed = max(delivered, float(row["minimum_take_share"]) * volume)
             times = money.passes(period)
-            yield money.line("contract_energy", *where, billed, "MWh", price, growth, *times)
+            yield Line("contract_energy", *where, billed, "MWh", price, growth, *times)
         if row["kind"] == "sleeved":
             adder = money.given("contracts", name, row, "adder_usd_per_mwh", "Utility's adder")
-            yield money.line("contract_energy", *where, delivered, "MWh", adder, formula(1),
+            yield Line("contract_energy", *where, delivered, "MWh", adder, formula(1),
                              *money.passes(period))  # fmt: skip
         held = money.given(
             "contracts", name, row, "credit_security_usd_per_kw", "Security of a contract"
         )
         rate = money.given("contracts", name, row, "security_rate_per_year", "Cost of security")
-        yield money.line("contract_security", *where, 1000 * float(r.standing_mw), "kW", held,
+        yield Line("contract_security", *where, 1000 * float(r.standing_mw), "kW", held,
                          rate / 12, *money.months(period))  # fmt: skip
 
 
@@ -62,9 +63,9 @@ def _settled(
 ) -> Iterator[Line]:  # fmt: skip
     """The strike is paid, and the price at the hub, within the collar, is received."""
     times = money.passes(period)
-    yield money.line("contract_settlement", *where, volume, "MWh", price, growth, *times)
+    yield Line("contract_settlement", *where, volume, "MWh", price, growth, *times)
     received = volume * price.value * growth.value - settled
     multiplier = money.assume("contracts", where[1], "settled_price_multiplier", 1.0, "1",
                               "On the price at which it settles")  # fmt: skip
-    yield money.line("contract_settlement", *where, -received, "USD by the hour", multiplier,
+    yield Line("contract_settlement", *where, -received, "USD by the hour", multiplier,
                      formula(1), *times)  # fmt: skip

@@ -11,7 +11,8 @@ unserved_mwh`` over the whole plan; ``sites, capacity, verification, timing, pro
 peak_memory_mb, progress, binding``; ``tied_sites``, and ``changed_decisions`` of a run with
 ``--prefer`` (else null); where it was asked why it is this plan (``docs/why_this.md``)
 ``why``: of each of its tables how many answers are checked, estimates, or were not asked, and the
-delay by cause [MW-month].
+delay by cause [MW-month]. ``verification.rolling`` is null unless the plan was dispatched again
+without perfect foresight (``docs/results.md``).
 """
 
 from __future__ import annotations
@@ -32,9 +33,15 @@ from optimizer.settings import SolveReport
 
 
 def summarize(
-    plan: Plan, verification: Verification | None, dates: Dates | None = None
+    plan: Plan,
+    verification: Verification | None,
+    dates: Dates | None = None,
+    rolling: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """All figures of a plan, computed from its tables; its dates are sampled if not given."""
+    """All figures of a plan, computed from its tables; its dates are sampled if not given.
+
+    ``rolling`` is what the plan costs to run without perfect foresight, where it was asked.
+    """
     sampled = sample_dates(plan.inputs, plan.tables) if dates is None else dates
     report, tables = plan.report, plan.tables
     objective = report.objective
@@ -65,7 +72,9 @@ def summarize(
         "capacity": _capacity(plan),
         "binding": _binding(plan),
         "why": _why(plan),
-        "verification": None if verification is None else verification.as_dict(),
+        "verification": None
+        if verification is None
+        else verification.as_dict() | {"rolling": rolling},
         "timing": dict(report.timing),
         "problem": dict(report.problem),
         "peak_memory_mb": peak_memory_mb(),

@@ -20,7 +20,7 @@ TABLES = ("contracts", "matching", "matched_hours")
 COLUMNS: dict[str, tuple[str, ...]] = {
     "contracts": ("site", "contract", "kind", "counterparty", "period", "signed_mw",
                   "standing_mw", "volume_mwh", "delivered_mwh", "paid_usd", "settled_usd",
-                  "security_usd"),
+                  "security_cost_usd"),
     "matching": ("policy", "kind", "scope", "year", "target", "served_mwh", "matched_mwh",
                  "share", "exported_mwh"),
     "matched_hours": ("site", "year", "month", "hour_of_day", "served_mwh", "matched_mwh"),

@@ -57,6 +57,7 @@ def mixes(case: Case, site_name: str, period: int, names: Sequence[str]) -> Iter
         x[[n.startswith("it_mw:") for n in names]] = 100 / len(case.workloads)
         if site.offers:
             x[at[links.FIRM]] = peak * (grid if thermal else max(grid, 1.05))
+            x[[n.startswith(links.CONTRACT) for n in names]] = x[at[links.FIRM]]
         for a in site.assets:
             share = {"thermal": firm / max(1, len(thermal)), "variable": variable,
                      "storage": stored}[a.kind]  # fmt: skip

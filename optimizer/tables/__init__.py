@@ -1,6 +1,7 @@
 """Input tables: every column declared once."""
 
 from optimizer.tables import (
+    agreements,
     commitments,
     contracts,
     demand,
@@ -33,6 +34,10 @@ TABLES: tuple[Table, ...] = (
     grid.INTERCONNECTION_STEPS,
     contracts.CONTRACTS,
     contracts.SITE_CONTRACTS,
+    agreements.SERVICE_AGREEMENTS,
+    agreements.SHARED_UPGRADES,
+    agreements.GRID_GROUPS,
+    agreements.REGIMES,
     limits.PERMITS,
     limits.COMPONENTS,
     limits.SUPPLY,

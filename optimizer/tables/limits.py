@@ -99,6 +99,7 @@ POLICIES = Table(
                 "hedged_share_min",
                 "hedged_share_max",
                 "counterparty_share_max",
+                "security_cap",
             ),
         ),
         text(
@@ -111,7 +112,10 @@ POLICIES = Table(
             "year", "Calendar year; blank: every year", kind="integer", minimum=2000, maximum=2100
         ),
         Column(
-            "value", "t/year, USD/t, USD/year or share of load, by kind", required=True, minimum=0
+            "value",
+            "t/year, USD/t, USD/year, share of load or USD, by kind",
+            required=True,
+            minimum=0,
         ),
         text(
             "applies_to",

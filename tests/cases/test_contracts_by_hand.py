@@ -182,7 +182,7 @@ def test_security_is_carried_while_the_contract_stands() -> None:
     made = rows()
     offer(made, "base", 12, shape="baseload", price_usd_per_mwh=30,
           credit_security_usd_per_kw=100, security_rate_per_year=0.06)  # fmt: skip
-    assert bought(solve(made), "base")["security_usd"] == pytest.approx(1.2e6 * 0.06 / 12)
+    assert bought(solve(made), "base")["security_cost_usd"] == pytest.approx(1.2e6 * 0.06 / 12)
 
 
 def test_a_contract_stands_for_its_term_from_its_earliest_start() -> None:

@@ -7,7 +7,16 @@ from collections.abc import Hashable
 
 import numpy as np
 
-from optimizer.model.blocks import contracts, generation, grid, links, load, matching, storage
+from optimizer.model.blocks import (
+    agreements,
+    contracts,
+    generation,
+    grid,
+    links,
+    load,
+    matching,
+    storage,
+)
 from optimizer.model.blocks.assembly import Assembly, Shape
 from optimizer.preparing.case import Case, Site
 
@@ -29,12 +38,13 @@ def signature(case: Case, site: Site) -> Signature:
         )
         for a in site.assets
     ]  # fmt: skip
-    offers = [(o.offer, _digest(o.cut)) for o in site.offers]
+    offers = [(o.offer, _digest(o.cut), _digest(o.shed)) for o in site.offers]
     fuels = [(f, _digest(price), site.fuel_growth[f]) for f, price in site.fuel_price.items()]
     return (
         links.names(case, site), tuple(assets), tuple(offers), tuple(fuels), _digest(site.pue),
         _digest(site.price), site.price_growth, _digest(site.grid_co2), site.export_share,
         _contracts(case, site),
+        agreements.signature(site),
     )  # fmt: skip
 
 
@@ -71,6 +81,7 @@ def make_shape(case: Case, site: Site, hours: np.ndarray) -> Shape:
             generation.add(block, case, site, asset, balance)
     contracts.limit_export(block, site)
     matching.add(block, case, site)
+    agreements.add(block, case, site)
     co2_row = water_row = -1
     if links.limits_co2(case):
         counted = block.measured("co2_onsite")

@@ -8,7 +8,7 @@ import numpy as np
 
 from optimizer.model.blocks import links
 from optimizer.model.blocks.assembly import Assembly
-from optimizer.model.blocks.grid import carbon_price
+from optimizer.model.blocks.grid import carbon_price, service
 from optimizer.preparing.calendar import Period
 from optimizer.preparing.case import Case, Site
 from optimizer.preparing.contracts import Contract
@@ -23,13 +23,9 @@ def add(block: Assembly, case: Case, site: Site, balance: np.ndarray) -> None:
     if not site.deliveries:
         return
     hours = block.hours
-    service = block.rows(
-        "import_within_service",
-        {links.FIRM: 1.0} | {links.flexible(o): 1.0 - o.cut[hours] for o in site.offers},
-        equality=False,
-    )
+    within = block.rows("import_within_service", service(site, hours), equality=False)
     for _, taken in block.meter:
-        block.add(service, taken, 1.0)
+        block.add(within, taken, 1.0)
     for contract in site.deliveries:
         delivered = block.columns(
             f"delivery:{contract.contract}",
@@ -37,7 +33,7 @@ def add(block: Assembly, case: Case, site: Site, balance: np.ndarray) -> None:
             partial(_cost, case, site, contract, hours),
         )
         block.add(balance, delivered, 1.0)
-        block.add(service, delivered, 1.0)
+        block.add(within, delivered, 1.0)
         block.measure("co2_grid", delivered, site.grid_co2[hours])
         block.meter.append(("", delivered))
         if contract.take_share < 1:

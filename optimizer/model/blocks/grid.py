@@ -22,8 +22,18 @@ def carbon_price(case: Case, period: Period, *, onsite: bool) -> float:
     return float(case.co2_price[period.index]) if counts else 0.0
 
 
+def service(site: Site, hours: np.ndarray) -> dict[str, np.ndarray | float]:
+    """What the connection carries in each hour, as value x link."""
+    carried: dict[str, np.ndarray | float] = {links.FIRM: 1.0}
+    for offer in site.offers:
+        carried[links.flexible(offer)] = 1.0 - offer.cut[hours]
+        if offer.sheds_firm:
+            carried[links.shed(offer)] = -offer.shed[hours]
+    return carried
+
+
 def add(block: Assembly, case: Case, site: Site, balance: np.ndarray) -> None:
-    """import <= firm + flexible * (1 - cut(t)); export <= export_mw."""
+    """import <= firm * (1 - shed(t)) + flexible * (1 - cut(t)); export <= export_mw."""
     if not site.offers:
         return
     hours = block.hours
@@ -33,10 +43,7 @@ def add(block: Assembly, case: Case, site: Site, balance: np.ndarray) -> None:
         grown = price * growth(case, site.price_growth, period)
         return np.asarray(grown + co2 * carbon_price(case, period, onsite=False))
 
-    upper: dict[str, np.ndarray | float] = {links.FIRM: 1.0}
-    for offer in site.offers:
-        upper[links.flexible(offer)] = 1.0 - offer.cut[hours]
-    taken = block.columns("import", upper, import_cost)
+    taken = block.columns("import", service(site, hours), import_cost)
     block.add(balance, taken, 1.0)
     block.measure("co2_grid", taken, co2)
     block.meter.append((site.tariff.tariff, taken))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from optimizer.preparing.agreements import Agreement
 from optimizer.preparing.case import Asset, Case, Offer, Site
 from optimizer.preparing.contracts import Contract, Rule
 
 FIRM = "firm_mw"
 CONTRACT = "contract_mw"
-"""MW that a service agreement asks to be paid for, whatever is used."""
+"""Ramped contract MW of a site with service agreements; MW taken under an offer without one."""
+FREE = "free_mw"
+"""MW that no agreement bills the peak of, at a site where one does."""
 EXPORT = "export_mw"
 CO2 = "co2_kt"
 WATER = "water_1000m3"
-OWED = (CONTRACT, "ppa_mw:")
+OWED = (CONTRACT, "owed_mw:", "ppa_mw:")
 """How the names of links begin that cost money although nothing runs."""
 
 
@@ -82,6 +85,21 @@ def limits_excess(rule: Rule, site: Site) -> bool:
     return bool(rule.excess) and site.sells_energy
 
 
+def shed(offer: Offer) -> str:
+    """Firm MW of an offer that is cut in an emergency."""
+    return f"shed_mw:{offer.offer}"
+
+
+def ramped(agreement: Agreement) -> str:
+    """Ramped contract MW of an agreement."""
+    return f"{CONTRACT}:{agreement.key}"
+
+
+def minimum(agreement: Agreement) -> str:
+    """Ramped contract MW of an agreement within its term, on which the minimum is owed."""
+    return f"owed_mw:{agreement.key}"
+
+
 def limits_co2(case: Case) -> bool:
     """Whether blocks share a CO2 cap."""
     return bool(case.co2_caps)
@@ -91,6 +109,12 @@ def limits_water(site: Site) -> bool:
     """Whether the dispatch of a site competes for water."""
     limited = site.water_limit_m3 == site.water_limit_m3  # not NaN
     return limited and any(a.water_m3_per_mwh > 0 for a in site.assets)
+
+
+def some_are_free(site: Site) -> bool:
+    """Whether peaks are billed under some agreements, and others or other offers bill none."""
+    billed = [a.bills_demand for a in site.agreements]
+    return any(billed) and not (all(billed) and all(o.agreements for o in site.offers))
 
 
 def names(case: Case, site: Site) -> tuple[str, ...]:
@@ -103,9 +127,15 @@ def names(case: Case, site: Site) -> tuple[str, ...]:
     if site.offers:
         links.append(FIRM)
         links += [flexible(offer) for offer in site.offers]
+        links += [shed(offer) for offer in site.offers if offer.sheds_firm]
         if site.sells_energy:
             links.append(EXPORT)
     links += [contract(c) for c in site.deliveries]
+    if site.agreements:
+        links.append(CONTRACT)
+        links += [name for a in site.agreements for name in (ramped(a), minimum(a))]
+        if some_are_free(site):
+            links.append(FREE)
     if limits_co2(case):
         links.append(CO2)
     if limits_water(site):

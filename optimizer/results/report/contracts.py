@@ -23,7 +23,7 @@ def contract_charts(result: Result) -> dict[str, go.Figure] | None:
     views = {}
     taken = table.assign(
         mwh=table["delivered_mwh"].where(table["kind"] != "financial", table["volume_mwh"]),
-        usd=table["paid_usd"] + table["settled_usd"] + table["security_usd"],
+        usd=table["paid_usd"] + table["settled_usd"] + table["security_cost_usd"],
     )
     for name, column, unit, scale in (
         ("Energy", "mwh", "GWh delivered or settled", 1e3),

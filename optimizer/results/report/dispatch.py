@@ -158,7 +158,10 @@ def packed_dispatch(
     most = most_placed(result.tables["placement"])
     drawn = _columns(dispatch, looks(technologies(result)))
     found: dict[str, list[pd.DataFrame]] = {}
-    for (site, _), rows in dispatch.groupby(["site", "period"], sort=False):
+    blocks_at = dispatch.groupby(["site", "period"], sort=False).indices
+    for (site, _), at in sorted(blocks_at.items(), key=lambda block: block[1][0]):
+        whole = at[-1] - at[0] + 1 == len(at)  # rows side by side are not copied
+        rows = dispatch.iloc[at[0] : at[-1] + 1] if whole else dispatch.iloc[at]
         found.setdefault(str(site), []).append(rows)
     named = dict.fromkeys([*first, *most, *found])
     parts = {site: found[site] for site in named if site in found}

@@ -54,14 +54,23 @@ from optimizer.results.report.readiness import (
     readiness_words,
     unused_table,
 )
+from optimizer.results.report.service import (
+    contract_views,
+    service_table,
+    service_words,
+    take_chart,
+    take_words,
+)
 from optimizer.results.report.sites import candidate_table, chosen_table
 from optimizer.results.report.style import chart_library
 from optimizer.results.report.why import change_tables, why_sections
 
 POWER = ("technologies", "technology_costs", "site_technologies")
 GRID = ("interconnections", "interconnection_steps")
+SERVICE = (*GRID, "service_agreements", "shared_upgrades", "grid_groups")
 BUILDS = ("campus_blocks", "technologies", "interconnections", "permits", "components", "supply")
-MONEY = (*POWER, "sites", "campus_blocks", "fuels", "tariffs", "interconnections", "permits")
+MONEY = (*POWER, "sites", "campus_blocks", "fuels", "tariffs", "interconnections", "permits",
+         "service_agreements", "shared_upgrades")  # fmt: skip
 OPERATION = (*POWER, *GRID, "tariffs", "fuels", "sites", "workloads")
 PAGE_BYTES, TEXT_BYTES = 7_900_000, 700_000
 """Most bytes of the page, and of it for words and tables; the hours take what charts leave."""
@@ -143,6 +152,12 @@ def all_charts(result: Result, marks: dict[str, Marks]) -> dict[str, Chart]:
         ("load", "Load by site, and backlog", load_words(result), "Stacked bars of IT load placed "
          "at each site and waiting in each period; the tables placement and backlog hold them.",
          load_chart(result), ("demand", "workloads", "campus_blocks", "compute")),
+        ("service", "Grid service against contract and use", service_words(result), "Lines of MW "
+         "offered, signed, owed, taken and used by period; the table agreements holds them.",
+         contract_views(result), SERVICE),
+        ("take", "Minimum take and security", take_words(result), "Bars of what agreements bill in "
+         "each period and a line of security outstanding; the table agreements holds them.",
+         take_chart(result), SERVICE),
         ("cost", "Cost by category and site", cost_words(result), "Stacked bars of discounted "
          "cost; the table below holds them.", cost_chart(result), MONEY),
         ("cash", "Cash flow by quarter", cash_words(result), "Bars of payments by quarter and "
@@ -216,6 +231,7 @@ def _page(result: Result, sites: Sequence[str]) -> str:
         dispatch_json=script_json(dispatch),
         dispatch_notes=notes(marks, OPERATION),
         chosen=chosen_table(result),
+        service=service_table(result),
         milestones=milestone_table(result),
         critical=critical_table(result),
         dates_words=dates_words(result),

@@ -216,7 +216,8 @@ class Contracts:
         service: Any = 0.0
         if (site, span.name) in self.d.grid:
             name, firm, flexible, _ = self.d.grid[site, span.name]
-            service = firm + flexible * (1 - self.o.cut(site, name, row["tariff"])[span.hours])
+            stays, kept = self.o.cuts(site, name)
+            service = firm * kept[span.hours] + flexible * stays[span.hours]
         self.out.at_most("import within service", a["import_mw"] + total, service, where)
         own = sum((v for c, v in a.items() if c.startswith(("generation_mw:", "discharge_mw:"))),
                   np.zeros(len(total)))  # fmt: skip

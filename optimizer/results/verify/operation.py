@@ -15,11 +15,13 @@ from optimizer.results.verify.arithmetic import (
     blank,
     by_key,
     chosen,
+    in_year,
     records,
     recovery,
 )
 from optimizer.results.verify.contracts import Contracts
-from optimizer.results.verify.decisions import Decisions, in_year
+from optimizer.results.verify.decisions import Decisions
+from optimizer.results.verify.service import cuts
 
 RADIUS_KM = 6371.0088
 
@@ -134,13 +136,16 @@ class Operation:
 
     def _dispatch(self) -> None:
         seen = set()
-        columns = {c: k for k, c in enumerate(self.dispatch.columns)}
-        for key, rows in self.dispatch.groupby(["site", "period"], sort=False):
+        named = [c for c in self.dispatch.columns if c not in ("site", "period")]
+        series = {c: self.dispatch[c].to_numpy() for c in named}
+        # Row numbers alone are grouped: groups of rows would be a second copy of all hours.
+        for key, at in self.dispatch.groupby(["site", "period"], sort=False).indices.items():
             site, period = str(key[0]), str(key[1])
             seen.add((site, period))
-            arrays = {c: rows[c].to_numpy() for c in columns if c not in ("site", "period")}
+            arrays = {c: values[at] for c, values in series.items()}
             self._block(site, self.calendar.by_name[period], arrays)
-        for site, period, _ in self.placed:
+        owing = [key for key, (_, _, owed) in self.d.agreements.billing.items() if owed > 1e-6]
+        for site, period in sorted({*((s, p) for s, p, _ in self.placed), *owing}):
             self.out.true("hours are complete", (site, period) in seen, f"{site} {period}")
 
     def _series(self, constant: float, name: str, hours: np.ndarray) -> np.ndarray:
@@ -183,6 +188,7 @@ class Operation:
         self.water[site, span.group] += float(it.sum()) * row["cooling_water_m3_per_mwh"]
         self._grid(site, row, span, a, where)
         self.contracts.block(site, row, span, a, where)
+        self._agreement(site, span, a)
         for name in self.technologies:
             self._technology(site, row, span, name, a, where)
 
@@ -206,10 +212,10 @@ class Operation:
             return
         name, firm, flexible, export = self.d.grid[site, span.name]
         tariff, year = self.tariffs[row["tariff"]], self._prices(row["tariff"])
-        cut = self.cut(site, name, row["tariff"])
         hours = span.hours
-        out.at_most("import within service", a["import_mw"], firm + flexible * (1 - cut[hours]),
-                    where)  # fmt: skip
+        stays, kept = self.cuts(site, name)
+        out.at_most("import within service", a["import_mw"], firm * kept[hours] + flexible *
+                    stays[hours], where)  # fmt: skip
         out.at_most("export within limit", a["export_mw"], export, where)
         price = year[hours] * self._growth(tariff["price_growth_per_year"], span)
         self.spend("energy", float(a["import_mw"] @ price), span)
@@ -221,14 +227,19 @@ class Operation:
         self.co2[site, span.group][1] += tons
         self.spend("carbon", tons * self.carbon_price(span.year, onsite=False), span)
 
-    def cut(self, site: str, name: str, tariff: str) -> np.ndarray:
-        """Share of flexible power of an offer that is cut in each hour of a year."""
-        offer = self.offers[site, name]
-        if offer["curtailment_profile"]:
-            return self.profiles[offer["curtailment_profile"]]
-        cut = np.zeros(YEAR_HOURS)
-        cut[self._dearest(tariff)[: int(offer["curtailed_hours_per_year"])]] = 1.0
-        return cut
+    def _agreement(self, site: str, span: Span, a: dict[str, np.ndarray]) -> None:
+        """The bill of a service agreement, for all that flows through the connection."""
+        signed = self.d.agreements
+        through = [v for k, v in a.items() if k == "import_mw" or k.startswith("delivery_mw:")]
+        growth = self._growth(signed.growth_rate(site, span), span)
+        meter = np.sum(through, axis=0)
+        self.spend("service_agreement", signed.bill(site, span, meter, growth), span)
+
+    @cache  # noqa: B019
+    def cuts(self, site: str, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Share of flexible and of firm power of an offer that stays in each hour of a year."""
+        dearest = self._dearest(self.d.sites[site]["tariff"])
+        return cuts(self.offers[site, name], self.profiles, dearest)
 
     @cache  # noqa: B019
     def _prices(self, tariff: str) -> np.ndarray:
