@@ -165,7 +165,7 @@ def into_page(mark: str, head: str, rows: list[str]) -> None:
     """Replace the lines between two marks of the page."""
     page = DOCS / "matching.md"
     text = page.read_text("utf-8")
-    body = "\n".join([f"<!-- {mark} -->", head, *rows, f"<!-- end {mark} -->"])
+    body = "\n".join([f"<!-- {mark} -->", "", head, *rows, "", f"<!-- end {mark} -->"])
     pattern = rf"<!-- {mark} -->.*?<!-- end {mark} -->"
     page.write_text(re.sub(pattern, lambda _: body, text, flags=re.DOTALL), encoding="utf-8")
 
