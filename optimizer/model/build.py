@@ -25,6 +25,7 @@ from optimizer.model.parts import (
     power,
     siting,
     slots,
+    tariffs,
     water,
     workloads,
 )
@@ -42,6 +43,7 @@ PARTS = (
     carbon,
     water,
     budget,
+    tariffs,
     operation,
 )
 """The parts in order; each has ``applies``, ``add_site`` and ``add_joint``."""

@@ -56,6 +56,11 @@ def hours_of_months(first: int, count: int) -> np.ndarray:
     return np.arange(_FIRST_HOUR[first], _FIRST_HOUR[first + count])
 
 
+def months_of_hours() -> np.ndarray:
+    """Calendar month 0-11 of each hour of the reference year."""
+    return np.repeat(np.arange(12), _DAYS * 24)
+
+
 def discount_factors(rate: float, months: int) -> np.ndarray:
     """Factor of each month from the plan's start, at its middle; shape (months,)."""
     return np.asarray((1.0 + rate) ** (-(np.arange(months) + 0.5) / 12.0))

@@ -20,6 +20,7 @@ from optimizer.preparing.calendar import (
     make_periods,
     months_between,
 )
+from optimizer.preparing.clock import Clock, make_clock
 from optimizer.preparing.finance import (
     capital_recovery_factor,
     construction_interest,
@@ -28,6 +29,7 @@ from optimizer.preparing.finance import (
 )
 from optimizer.preparing.tariffs import Tariff, make_tariff
 from optimizer.reading.inputs import Inputs
+from optimizer.reading.windows import standard_offset
 
 KILO = 1e-3
 SHORT_TON_KG = 907.18474
@@ -199,7 +201,13 @@ class Site:
     @property
     def sells_energy(self) -> bool:
         """Whether any offer allows export at a price."""
-        return self.export_share > 0 and any(o.export_mw > 0 for o in self.offers)
+        earns = any(t.pays_for_export for t in self.tariffs)
+        return earns and any(o.export_mw > 0 for o in self.offers)
+
+    @property
+    def pays_for_use(self) -> bool:
+        """Whether the grid pays for energy that is taken in some hour."""
+        return bool(self.offers) and any(float(t.price.min()) < 0 for t in self.tariffs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -310,10 +318,34 @@ class _Preparation:
         self.technologies = self.tables["technologies"].set_index("technology", drop=False)
         self.permits = self.tables["permits"]
         self._series: dict[bytes, np.ndarray] = {}
+        self._clocks: dict[float, Clock] = {}
 
     def shared(self, series: np.ndarray) -> np.ndarray:
         """The series, or the same one kept before: many sites have the same weather and prices."""
         return self._series.setdefault(series.tobytes(), series)
+
+    def clock(self, utc_offset_hours: float) -> Clock:
+        """The clock of a site; without an offset that of the profiles."""
+        ahead = 0.0
+        if not np.isnan(utc_offset_hours):
+            ahead = utc_offset_hours - standard_offset(str(self.inputs.setting("time_zone")))
+        if ahead not in self._clocks:
+            year = int(self.inputs.setting("reference_year"))
+            self._clocks[ahead] = make_clock(year, ahead)
+        return self._clocks[ahead]
+
+    def tariffs(self, site: pd.Series) -> tuple[Tariff, ...]:
+        """The site's tariff, then the further ones that are offered there."""
+        table = self.tables["site_tariffs"]
+        dates = dict(table.loc[table["site"] == site["site"], ["tariff", "from_date"]].to_numpy())
+        return tuple(
+            make_tariff(
+                self.tables, self.inputs.profiles, self.shared, name,
+                self.clock(site["utc_offset_hours"]),
+                0 if pd.isna(date) else max(0, months_between(self.start, date)),
+            )
+            for name, date in ({site["tariff"]: pd.NaT} | dates).items()
+        )  # fmt: skip
 
     def months(self, row: pd.Series, step: str) -> int:
         """Months of a step by the setting ``lead_times``."""
@@ -587,7 +619,7 @@ def _offer(
 
 def _site(prep: _Preparation, number: int, row: pd.Series) -> Site:
     name = row["site"]
-    tariff = make_tariff(prep.tables, prep.inputs.profiles, prep.shared, row["tariff"])
+    tariffs = prep.tariffs(row)
     permits = prep.permits[prep.permits["jurisdiction"] == row["jurisdiction"]]
     keys = list(zip(permits["permit_kind"], permits["variant"], strict=True))
     built = _chosen_rows(prep.tables["site_technologies"], name, "technology")
@@ -622,9 +654,9 @@ def _site(prep: _Preparation, number: int, row: pd.Series) -> Site:
         assets=tuple(a for a in assets if a is not None),
         halls=tuple(h for _, r in halls.iterrows() if (h := _hall(prep, row, r)) is not None),
         offers=tuple(
-            o for _, r in offers.iterrows() if (o := _offer(prep, row, r, tariff.dearest)) is not None
+            o for _, r in offers.iterrows() if (o := _offer(prep, row, r, tariffs[0].dearest)) is not None
         ),
-        tariffs=(tariff,),
+        tariffs=tariffs,
         fuel_price={
             f: prep.shared(prep.hourly(r["price_usd_per_mmbtu"], r["price_profile"]) * KILO)
             for f, r in fuel_rows.items()

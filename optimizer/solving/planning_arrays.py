@@ -18,7 +18,7 @@ JOINT = (
     "co2_within_cap",
 )  # fmt: skip
 """Rows over all sites (``add_joint`` of the model's parts)."""
-DISCRETE = ("open", "permit", "connected", "halls")
+DISCRETE = ("open", "permit", "connected", "halls", "taken")
 KINDS = (*DISCRETE, "units")
 """Kinds of whole columns; units cost little to relax, the others much."""
 

@@ -1,6 +1,15 @@
 """Input tables: every column declared once."""
 
-from optimizer.tables import commitments, demand, grid, limits, settings, sites, technologies
+from optimizer.tables import (
+    commitments,
+    demand,
+    grid,
+    limits,
+    settings,
+    sites,
+    tariffs,
+    technologies,
+)
 from optimizer.tables.column import Column, Table
 
 SETTINGS_KEYS = settings.KEYS
@@ -20,6 +29,8 @@ TABLES: tuple[Table, ...] = (
     technologies.SITE_TECHNOLOGIES,
     technologies.FUELS,
     grid.TARIFFS,
+    tariffs.TARIFF_CHARGES,
+    tariffs.SITE_TARIFFS,
     grid.INTERCONNECTIONS,
     grid.INTERCONNECTION_STEPS,
     limits.PERMITS,

@@ -23,6 +23,14 @@ SITES = Table(
         text("market", "Electricity market, such as ERCOT", required=True),
         text("utility", "Utility that serves the site"),
         text("tariff", "Tariff of imported energy", references="tariffs.tariff"),
+        Column(
+            "utc_offset_hours",
+            "Standard time of the site, by which months and windows of a tariff go; blank: the "
+            "time_zone of the settings",
+            unit="h",
+            minimum=-12,
+            maximum=14,
+        ),
         text("gas_hub", "Hub at which the site buys fuel", default=""),
         Column(
             "land_km2",

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 
 import numpy as np
 
-from optimizer.model.blocks import generation, grid, links, load, storage
+from optimizer.model.blocks import charges, generation, grid, links, load, storage
 from optimizer.model.blocks.assembly import Assembly, Shape
 from optimizer.preparing.case import Case, Site
 
@@ -33,7 +33,7 @@ def signature(case: Case, site: Site) -> Signature:
     fuels = [(f, _digest(price), site.fuel_growth[f]) for f, price in site.fuel_price.items()]
     return (
         links.names(case, site), tuple(assets), tuple(offers), tuple(fuels), _digest(site.pue),
-        _digest(site.price), site.price_growth, _digest(site.grid_co2), site.export_share,
+        tuple(t.key for t in site.tariffs),
     )  # fmt: skip
 
 
@@ -57,6 +57,7 @@ def make_shape(case: Case, site: Site, hours: np.ndarray) -> Shape:
             storage.add(block, asset, balance)
         else:
             generation.add(block, case, site, asset, balance)
+    charges.add(block, case, site)
     co2_row = water_row = -1
     if links.limits_co2(case):
         counted = block.measured("co2_onsite")
