@@ -10,7 +10,7 @@ from typing import Any
 
 import pyomo.environ as pyo
 
-from optimizer.model import blocks
+from optimizer.model import blocks, monolith_tariffs
 from optimizer.model.blocks import links
 from optimizer.model.build import Planning, build
 from optimizer.preparing.calendar import Period
@@ -44,8 +44,7 @@ def _add_hours(
     block.unserved = pyo.Var(hours, domain=pyo.NonNegativeReals)
     if case.allowed_unserved_share == 0:
         block.unserved.fix(0.0)
-    block.imported = pyo.Var(hours, domain=pyo.NonNegativeReals)
-    block.exported = pyo.Var(hours, domain=pyo.NonNegativeReals)
+    monolith_tariffs.add_trade(block, site, hours, link, p)
     block.generation = pyo.Var(
         [a.technology for a in generators], hours, domain=pyo.NonNegativeReals
     )
@@ -60,20 +59,13 @@ def _add_hours(
             for w in case.workloads.values()
         )
         supply = (
-            b.imported[t] + b.unserved[t] - b.exported[t]
+            monolith_tariffs.net_import(b, t) + b.unserved[t]
             + sum(b.generation[a.technology, t] for a in generators)
             + sum(b.discharge[n, t] - b.charge[n, t] for n in names)
         )  # fmt: skip
         return supply == load
 
     block.balance = pyo.Constraint(hours, rule=balance)
-    block.import_within_service = pyo.Constraint(
-        hours, rule=lambda b, t: b.imported[t] <= _service(site, link, p, t)
-    )
-    block.export_within_limit = pyo.Constraint(
-        hours,
-        rule=lambda b, t: b.exported[t] <= (link[links.EXPORT, p] if site.sells_energy else 0),
-    )
     by_name = {a.technology: a for a in site.assets}
     block.generation_within_availability = pyo.Constraint(
         [a.technology for a in generators], hours,
@@ -83,15 +75,10 @@ def _add_hours(
     _add_storage(block, by_name, names, hours, link, p)
     _add_quotas(block, case, site, generators, hours, link, p)
     block.cost = pyo.Constraint(
-        expr=operating_cost == _running_cost(block, case, site, period, generators, storages, hours)
+        expr=operating_cost
+        == _running_cost(block, case, site, period, generators, storages, hours)
+        + monolith_tariffs.trade_cost(block, case, site, period, link)
     )
-
-
-def _service(site: Site, link: Any, p: int, t: int) -> Any:
-    if not site.offers:
-        return 0
-    flexible = sum(link[links.flexible(o), p] * (1 - o.cut[t]) for o in site.offers)
-    return link[links.FIRM, p] + flexible
 
 
 def _add_storage(
@@ -130,7 +117,7 @@ def _add_quotas(
             a.co2_t_per_mwh * block.generation[a.technology, t] for a in generators for t in hours
         )
         if case.co2_scope == "total":
-            emitted += pyo.quicksum(site.grid_co2[t] * block.imported[t] for t in hours)
+            emitted += monolith_tariffs.grid_tons(block, site, hours)
         block.co2_within_quota = pyo.Constraint(
             expr=emitted <= blocks.T_PER_LINK * link[links.CO2, p]
         )
@@ -149,15 +136,10 @@ def _running_cost(
     block: pyo.Block, case: Case, site: Site, period: Period, generators: list[Asset],
     storages: list[Asset], hours: list[int],
 ) -> Any:  # fmt: skip
-    price = site.price * _grown(case, site.price_growth, period)
     carbon = float(case.co2_price[period.index])
     grid_carbon = carbon if case.co2_price_scope == "total" else 0.0
-    cost = pyo.quicksum(
-        case.unserved_price * block.unserved[t]
-        + (price[t] + grid_carbon * site.grid_co2[t]) * block.imported[t]
-        - max(price[t], 0.0) * site.export_share * block.exported[t]
-        for t in hours
-    )
+    cost = pyo.quicksum(case.unserved_price * block.unserved[t] for t in hours)
+    cost += grid_carbon * monolith_tariffs.grid_tons(block, site, hours)
     for a in generators:
         fuel = _grown(case, site.fuel_growth[a.fuel], period) if a.fuel else 0.0
         for t in hours:

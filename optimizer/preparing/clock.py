@@ -50,5 +50,5 @@ def make_clock(reference_year: int, ahead_h: float) -> Clock:
     return Clock(
         month=months_of_hours()[at],
         hour=at % 24,
-        is_weekend=np.asarray(days.dayofweek >= 5)[at // 24],
+        is_weekend=np.asarray(days.day_of_week >= 5)[at // 24],
     )

@@ -18,6 +18,7 @@ from optimizer.results.verify.arithmetic import (
     records,
     recovery,
 )
+from optimizer.results.verify.bills import Bills
 from optimizer.results.verify.decisions import Decisions, in_year
 
 RADIUS_KM = 6371.0088
@@ -47,11 +48,14 @@ class Operation:
         allowed = float(policy.loc[policy["kind"] == "allowed_unserved_share", "value"].max())
         self.allowed_unserved = 0.0 if blank(allowed) else allowed
         self.unserved_price = self._unserved_price()
+        self.bills = Bills(decisions)
 
     def check(self) -> None:
         """All of them."""
         self._placement()
         self._dispatch()
+        self.bills.check()
+        self.operating_usd += self.bills.operating_usd
         self._annual()
 
     # -- compute --------------------------------------------------------------------------
@@ -200,21 +204,18 @@ class Operation:
             out.at_most("export within limit", a["export_mw"], 0.0, where)
             return
         name, firm, flexible, export = self.d.grid[site, span.name]
-        tariff, year = self.tariffs[row["tariff"]], self._prices(row["tariff"])
         offer = self.offers[site, name]
         if offer["curtailment_profile"]:
             cut = self.profiles[offer["curtailment_profile"]]
         else:
             cut = np.zeros(YEAR_HOURS)
-            cut[self._dearest(row["tariff"])[: int(offer["curtailed_hours_per_year"])]] = 1.0
+            cut[self._dearest(site, row["tariff"])[: int(offer["curtailed_hours_per_year"])]] = 1.0
         hours = span.hours
         out.at_most("import within service", a["import_mw"], firm + flexible * (1 - cut[hours]),
                     where)  # fmt: skip
         out.at_most("export within limit", a["export_mw"], export, where)
-        price = year[hours] * self._growth(tariff["price_growth_per_year"], span)
-        self._spend("energy", float(a["import_mw"] @ price), span)
-        earned = np.maximum(price, 0) * tariff["export_price_share"]
-        self._spend("export", -float(a["export_mw"] @ earned), span)
+        self.bills.add(site, span.name, a)
+        tariff = self.tariffs[self.bills.tariff(site, span.name)]
         rate = self.profiles[tariff["co2_profile"]][hours] if tariff["co2_profile"] else tariff[
             "co2_t_per_mwh"] * np.ones(len(hours))  # fmt: skip
         tons = float(a["import_mw"] @ rate)
@@ -222,17 +223,9 @@ class Operation:
         self._spend("carbon", tons * self._carbon_price(span.year, onsite=False), span)
 
     @cache  # noqa: B019
-    def _prices(self, tariff: str) -> np.ndarray:
-        """Price of energy in each hour of a year, in money of the money year [USD/MWh]."""
-        row = self.tariffs[tariff]
-        return self._series(
-            row["energy_price_usd_per_mwh"], row["price_profile"], np.arange(YEAR_HOURS)
-        )
-
-    @cache  # noqa: B019
-    def _dearest(self, tariff: str) -> list[int]:
+    def _dearest(self, site: str, tariff: str) -> list[int]:
         """Hours of a tariff's year, the dearest first, the earlier first among equals."""
-        price = self._prices(tariff)
+        price = self.bills.price(site, tariff, np.arange(YEAR_HOURS))
         return sorted(range(YEAR_HOURS), key=lambda t: (-price[t], t))
 
     def _technology(
