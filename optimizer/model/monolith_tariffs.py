@@ -14,6 +14,12 @@ from optimizer.preparing.case import Case, Site
 from optimizer.preparing.tariffs import Charge, Tariff
 from optimizer.tables.tariffs import COINCIDENT, CONTRACT, DEMAND, ENERGY
 
+ROWS = (
+    "metered_at_least_use", "metered_within_peak", "billed_demand", "above_tier", "minimum_bill",
+    "net_billing",
+)  # fmt: skip
+"""Names of the rows of the bills."""
+
 
 def add_trade(block: pyo.Block, site: Site, hours: list[int], link: Any, p: int) -> None:
     """``imported`` and ``exported`` under each tariff, within its service."""
@@ -57,7 +63,8 @@ def grid_tons(block: pyo.Block, site: Site, hours: list[int]) -> Any:
 def trade_cost(block: pyo.Block, case: Case, site: Site, period: Period, link: Any) -> Any:
     """Bills of all tariffs in a pass, their tax included, less what export earns [k$]."""
     block.quantity = pyo.VarList(domain=pyo.NonNegativeReals)
-    block.bill_rows = pyo.ConstraintList()
+    for name in ROWS:
+        block.add_component(name, pyo.ConstraintList())
     return pyo.quicksum(
         (1 + tariff.growth) ** (period.year - int(case.inputs.setting("money_year")))
         * _Bill(block, case, site, tariff, period, link).cost()
@@ -109,7 +116,7 @@ class _Bill:
             least = float(self.tariff.minimum[month] - self.tariff.fixed[month])
             if least > 0:
                 topup = self.block.quantity.add()
-                self.block.bill_rows.add(
+                self.block.minimum_bill.add(
                     topup >= least * self._at(links.taken(self.tariff)) - charges
                 )
                 charges = charges + topup
@@ -117,17 +124,19 @@ class _Bill:
         return total
 
     def _demand(self, charge: Charge) -> None:
-        rows, peak = self.block.bill_rows, {}
+        rows, peak = self.block.billed_demand, {}
         for k, month in enumerate(self.months):
             peak[k] = self.block.quantity.add()
             for t in self.hours:
                 if self.month[t] == month and charge.within[t]:
-                    rows.add(peak[k] >= self._bought(t) - self._others())
+                    self.block.metered_at_least_use.add(peak[k] >= self._bought(t) - self._others())
         for k, month in enumerate(self.months):
             if k < ratchets.peak_positions(charge, self.case.periods):
                 in_season = month in charge.season or month in charge.months
                 if in_season:
-                    rows.add(peak[k] <= self._at(links.peak(self.tariff, charge, k)))
+                    self.block.metered_within_peak.add(
+                        peak[k] <= self._at(links.peak(self.tariff, charge, k))
+                    )
             if month not in charge.months:
                 continue
             billed = self.billed[charge.name, k] = self.block.quantity.add()
@@ -155,7 +164,7 @@ class _Bill:
     def _over(self, used: Any, begin: Any, rise: float) -> Any:
         """Money of what is above where a tier begins."""
         above = self.block.quantity.add()
-        self.block.bill_rows.add(above >= used - begin)
+        self.block.above_tier.add(above >= used - begin)
         return rise * above
 
     def _energy_tiers(self, k: int, month: int, here: list[int]) -> Any:
@@ -183,9 +192,11 @@ class _Bill:
                     continue
                 billed = self.block.quantity.add()
                 for t in event.hours:
-                    self.block.bill_rows.add(billed >= self._bought(int(t)) - self._others())
+                    self.block.metered_at_least_use.add(
+                        billed >= self._bought(int(t)) - self._others()
+                    )
                 if charge.minimum_share:
-                    self.block.bill_rows.add(billed >= charge.minimum_share * self._contract())
+                    self.block.billed_demand.add(billed >= charge.minimum_share * self._contract())
                 money = money + event.rate * billed
         return money
 
@@ -197,8 +208,8 @@ class _Bill:
         if not self.tariff.net_billing:
             return worth
         credit = self.block.quantity.add()
-        self.block.bill_rows.add(credit <= worth)
-        self.block.bill_rows.add(
+        self.block.net_billing.add(credit <= worth)
+        self.block.net_billing.add(
             credit
             <= pyo.quicksum(float(np.maximum(self.price[t], 0.0)) * self._bought(t) for t in here)
             + above

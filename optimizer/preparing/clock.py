@@ -33,7 +33,7 @@ class Clock:
         """
         here = months_of_hours()[hours]
         local = self.month[hours]
-        return np.where(np.isin(local, here), local, here)
+        return np.asarray(np.where(np.isin(local, here), local, here))
 
 
 def make_clock(reference_year: int, ahead_h: float) -> Clock:

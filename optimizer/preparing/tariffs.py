@@ -279,9 +279,7 @@ def make_charges(
     )
 
 
-def _charge(
-    rows: Rows, profiles: Mapping[str, np.ndarray], shared: Shared, clock: Clock
-) -> Charge:
+def _charge(rows: Rows, profiles: Mapping[str, np.ndarray], shared: Shared, clock: Clock) -> Charge:
     row = rows[0]
     kind = str(row["kind"])
     column = {
@@ -361,6 +359,4 @@ def _events(
             groups.append((int(calendar[part[0]]), np.sort(top[np.isfinite(load[top])])))
     groups = [(m, hours) for m, hours in groups if len(hours)]
     yearly = 0.0 if np.isnan(row["price_usd_per_kw_year"]) else float(row["price_usd_per_kw_year"])
-    return tuple(
-        Event(month, hours, per_month + yearly / len(groups)) for month, hours in groups
-    )
+    return tuple(Event(month, hours, per_month + yearly / len(groups)) for month, hours in groups)

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from optimizer.errors import Problems
+from optimizer.reading.checks_tariffs import tariffs_make_sense
 from optimizer.reading.commitments import commitments_make_sense
 from optimizer.reading.inputs import Inputs
 from optimizer.reading.plausibility import values_are_plausible
@@ -425,5 +426,6 @@ CHECKS: tuple[Check, ...] = (
     policies_are_clear,
     demand_is_covered,
     commitments_make_sense,
+    tariffs_make_sense,
     values_are_plausible,
 )

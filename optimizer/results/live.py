@@ -26,6 +26,7 @@ from optimizer.results.formulas import (
     interest,
     recovery,
 )
+from optimizer.results.live_bills import Charges
 from optimizer.results.network import Row, by_key
 
 SHEET = "assumptions"
@@ -118,6 +119,7 @@ class LiveMoney:
         self.offers = by_key(self.input["interconnections"], "site", "offer")
         self.tariffs = by_key(self.input["tariffs"], "tariff")
         self.workloads = by_key(self.input["workloads"], "workload")
+        self.charges = Charges(inputs, tables)
         lines = [line for line in self._all() if line.quantity]
         lines += self._rest({line.category for line in lines})
         self.summed = len(lines) > MOST_LINES
@@ -156,6 +158,7 @@ class LiveMoney:
         yield from self._land()
         yield from self._compute()
         yield from self._operation()
+        yield from self._bills()
 
     def _rest(self, known: set[str]) -> Iterator[Line]:
         """Categories that are not written out here stand as figures, so that none is missing."""
@@ -397,7 +400,7 @@ class LiveMoney:
     ) -> Iterator[Line]:
         """Energy bought and sold, its part at a constant price and its part by the hour."""
         bought, sold = series["import_mw"], series["export_mw"]
-        name = str(self.sites[site,]["tariff"])
+        name = self.charges.tariff(site, period.name)
         if not name or not (bought.any() or sold.any()):
             return
         row = self.tariffs[name,]
@@ -414,7 +417,7 @@ class LiveMoney:
         yield Line("energy", site, *entry, float(bought @ hourly), "USD by the hour", by_hour,
                    growth, *times)  # fmt: skip
         paying = sold * ((row["energy_price_usd_per_mwh"] + hourly) * growth.value > 0)
-        if paying.any():
+        if paying.any() and self.charges.exports_at_share(name):
             share = self._of("tariffs", name, row, "export_price_share", "Paid for export")
             yield Line("export", site, *entry, -float(paying.sum()), "MWh", constant,
                        growth * share, *times)  # fmt: skip
@@ -423,6 +426,24 @@ class LiveMoney:
         rate = (self.inputs.profiles[str(row["co2_profile"])][hours] if row["co2_profile"]
                 else np.full(len(hours), float(row["co2_t_per_mwh"])))  # fmt: skip
         yield from self._carbon(site, "grid", period, float(bought @ rate), onsite=False)
+
+    def _bills(self) -> Iterator[Line]:
+        """What bills hold beside the hourly price of energy."""
+        for b in self.charges.rows():
+            period, row = self.periods[b.period], self.tariffs[b.tariff,]
+            growth = self._grown("tariffs", b.tariff, row, period)
+            price, factor = formula(1), growth
+            if b.table:
+                meaning = f"{b.words} of tariff {b.tariff}"
+                price = self._of(b.table, b.key, b.source, b.column, meaning)
+                if not price.value:
+                    continue
+                # A yearly price is shared among its peaks; a tax is on money that has grown.
+                ratio = b.rate / (price.value * (1.0 if b.is_tax else growth.value))
+                factor = formula(ratio) if b.is_tax else growth * ratio
+            quantity = b.quantity if b.table else b.usd / growth.value
+            yield Line(b.category, b.site, b.tariff, period.name, quantity, b.unit, price, factor,
+                       *self._passes(period))  # fmt: skip
 
     def _hourly(self, table: str, row: str, profile: str) -> Formula:
         return self.assume(table, row, "price_profile_multiplier", 1.0, "1",

@@ -236,6 +236,8 @@ def site_bills(
         delivered = [] if frame is None else [v for c, v in frame.items()
                                               if c.startswith("delivery_mw:")]  # fmt: skip
         used = bought + sum(delivered, start=nothing)
-        yield period, tariff, bill(
-            meter, tariff, period, period.hours, bought, used, sold, contract_mw[p]
+        yield (
+            period,
+            tariff,
+            bill(meter, tariff, period, period.hours, bought, used, sold, contract_mw[p]),
         )

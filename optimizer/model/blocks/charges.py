@@ -18,7 +18,7 @@ from optimizer.preparing import ratchets
 from optimizer.preparing.calendar import Period
 from optimizer.preparing.case import Case, Site
 from optimizer.preparing.tariffs import Charge, Tariff, Tier
-from optimizer.tables.tariffs import CONTRACT, COINCIDENT, DEMAND, ENERGY
+from optimizer.tables.tariffs import COINCIDENT, CONTRACT, DEMAND, ENERGY
 
 HOURS_PER_MONTH = 730.0
 """Rows of a month's energy are written in its mean MW, as the others are in MW."""
@@ -308,9 +308,7 @@ class _Bill:
             upper |= {link: paid for link in self.service if paid}
             name = self._name(f"topup {k}")
             topup = self._columns(name, upper, 1.0, 1)
-            row = self.block.rows(
-                name, {self.taken: -float(least[month])}, count=1, equality=False
-            )
+            row = self.block.rows(name, {self.taken: -float(least[month])}, count=1, equality=False)
             parts = [(topup, np.ones(1)), (self.own[at], price[at]), *self.money.get(k, [])]
             for columns, prices in parts:
                 self.block.add(np.broadcast_to(row, len(columns)), columns, -prices)

@@ -37,9 +37,7 @@ def add(block: Assembly, case: Case, site: Site, balance: np.ndarray) -> None:
         _trade(block, case, site, tariff, balance)
 
 
-def _trade(
-    block: Assembly, case: Case, site: Site, tariff: Tariff, balance: np.ndarray
-) -> None:
+def _trade(block: Assembly, case: Case, site: Site, tariff: Tariff, balance: np.ndarray) -> None:
     hours = block.hours
     price, co2 = tariff.price_in(hours) * (1.0 + tariff.tax), tariff.co2[hours]
 

@@ -80,9 +80,7 @@ def _most(site: Site, name: str, p: int) -> float:
     return max(float((o.firm_mw + o.flexible_mw).max()) for o in site.offers)
 
 
-def _fixed(
-    case: Case, site: Site, tariff: Tariff, ledger: Ledger, p: int, taken: Any
-) -> None:
+def _fixed(case: Case, site: Site, tariff: Tariff, ledger: Ledger, p: int, taken: Any) -> None:
     """Fixed charges of the months of a pass, and the tax on them."""
     period = case.periods[p]
     months = {(period.start.month - 1 + k) % 12 for k in range(min(12, period.months))}
@@ -128,7 +126,7 @@ def _ratchet(
         floor = block.floor[(*key, p, k)]
         here[links.floor(tariff, charge, k)] = floor
         for q, at in ratchets.earlier(charge, periods, p, k):
-            most = max(float((o.firm_mw[q] + o.flexible_mw[q])) for o in site.offers)
+            most = max(float(o.firm_mw[q] + o.flexible_mw[q]) for o in site.offers)
             left = most * (1 - taken) if several else 0.0
             rows.add(floor >= block.peak[(*key, q, at)] - left)
         if ratchets.looks_before_plan(charge, periods, p, k):

@@ -16,7 +16,9 @@ CATEGORY_WORDS = {
     "energy": "grid energy", "export": "export (earned)", "opening": "opening of sites",
     "campus_capital": "campus capital", "campus_fom": "campus upkeep",
     "generation_capital": "power capital", "generation_fom": "power fixed upkeep",
-    "risk": "orders before the permit", "interconnection": "grid connection",
+    "demand_charge": "demand charges", "coincident_peak": "coincident peak charges",
+    "fixed_charge": "fixed charges of tariffs", "minimum_bill": "up to minimum bills",
+    "tax": "tax on bills", "risk": "orders before the permit", "interconnection": "grid connection",
 }  # fmt: skip
 LIMIT_WORDS = {"campus": "room for IT", "component slots": "equipment slots"}
 NEAR = 0.95

@@ -158,9 +158,7 @@ class Bills:
         if stated:
             self._compare(stated, wanted, where)
 
-    def _compare(
-        self, stated: list[Row], wanted: dict[tuple[int, str], Entry], where: str
-    ) -> None:
+    def _compare(self, stated: list[Row], wanted: dict[tuple[int, str], Entry], where: str) -> None:
         """Each line as it is stated, to the cent."""
         found: dict[tuple[int, str], Entry] = {}
         for row in stated:
@@ -302,7 +300,7 @@ class Bills:
         parts: list[list[int]] = []
         if row["system_profile"]:
             load = self.profiles[row["system_profile"]]
-            order = sorted(np.flatnonzero(usable), key=lambda t: (-load[t], t))
+            order = sorted(np.flatnonzero(usable).tolist(), key=lambda t: (-load[t], t))
             count = int(row["candidate_hours"])
             if blank(float(row["peak_days"])):
                 parts = [[t for t in order if calendar[t] == m][:count] for m in sorted(months)]
@@ -310,7 +308,8 @@ class Bills:
                 days = list(dict.fromkeys(t // 24 for t in order))[: int(row["peak_days"])]
                 parts = [[t for t in order if t // 24 == d][:count] for d in days]
         else:
-            parts = [[t for t in np.flatnonzero(usable) if calendar[t] == m] for m in sorted(months)]
+            named = np.flatnonzero(usable).tolist()
+            parts = [[t for t in named if calendar[t] == m] for m in sorted(months)]
         parts = [p for p in parts if p]
         monthly, yearly = (
             0.0 if blank(float(row[c])) else float(row[c])
