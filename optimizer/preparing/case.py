@@ -29,6 +29,7 @@ from optimizer.preparing.finance import (
 )
 from optimizer.preparing.tariffs import Tariff, make_tariff
 from optimizer.reading.inputs import Inputs
+from optimizer.reading.peak_money import unserved_usd_per_mwh
 from optimizer.reading.windows import standard_offset
 
 KILO = 1e-3
@@ -769,7 +770,9 @@ def prepare(inputs: Inputs) -> Case:
     allowed = by_year("allowed_unserved_share")["value"]
     given = inputs.setting("unserved_price_usd_per_mwh")
     delay = max((w.delay_price for w in workloads.values()), default=0.0)
-    least = max(10.0, 3 * delay / HOURS_PER_MONTH)
+    least = max(
+        10.0, 3 * delay / HOURS_PER_MONTH, KILO * unserved_usd_per_mwh(prep.tables, prep.money_year)
+    )
     sites = prep.tables["sites"]
     return Case(
         inputs=inputs,

@@ -18,6 +18,7 @@ import pandas as pd
 from optimizer.preparing.calendar import Period, make_periods
 from optimizer.preparing.schedule import life_months
 from optimizer.reading.inputs import Inputs
+from optimizer.reading.peak_money import unserved_usd_per_mwh
 from optimizer.results.formulas import (
     Formula,
     discount,
@@ -391,7 +392,8 @@ class LiveMoney:
         if given is None:
             highest = max(self._delay_price(str(w)).value
                           for w in self.input["workloads"]["workload"])  # fmt: skip
-            given = max(10_000.0, 3 * highest / 730)
+            peak = unserved_usd_per_mwh(self.input, self.money_year)
+            given = max(10_000.0, 3 * highest / 730, peak)
         return self.assume("general", "", "unserved_price_usd_per_mwh", float(given), "USD/MWh",
                            "Energy that is not served")  # fmt: skip
 

@@ -264,9 +264,7 @@ def test_the_tariff_is_chosen_by_period() -> None:
     # January: 2 MW but for an hour a day at 20 MW, 2,046 MWh: 81,840 USD at 40 USD/MWh, against
     # 40,920 + 200,000 at 20 USD/MWh and 10 USD/kW. February runs flat: 537,600 against 468,800.
     rows = grid_only([])
-    rows["tariffs"].append(
-        {"tariff": "demand", "market": "ERCOT", "energy_price_usd_per_mwh": 20}
-    )
+    rows["tariffs"].append({"tariff": "demand", "market": "ERCOT", "energy_price_usd_per_mwh": 20})
     rows["tariff_charges"] = [{"tariff": "demand", "charge": "demand", "kind": "demand",
                                "price_usd_per_kw_month": 10}]  # fmt: skip
     rows["site_tariffs"] = [{"site": "site0", "tariff": "demand"}]

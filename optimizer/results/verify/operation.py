@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
+from optimizer.reading import windows
 from optimizer.results.verify.arithmetic import (
     YEAR_HOURS,
     Row,
@@ -128,7 +129,32 @@ class Operation:
         if given is not None:
             return float(given)
         highest = max(self._delay_price(r) for r in self.workloads.values())
-        return max(10_000.0, 3 * highest / 730)
+        return max(10_000.0, 3 * highest / 730, self._peak_money())
+
+    def _peak_money(self) -> float:
+        """1.5 x the most that one MW more in an hour adds to the bills of a tariff [USD]."""
+        most = 0.0
+        for name, tariff in self.tariffs.items():
+            growth = [self._growth(tariff["price_growth_per_year"], s) for s in self.calendar.spans]
+            by_charge: dict[str, float] = defaultdict(float)
+            table = self.input["tariff_charges"]
+            for r in records(table[table["tariff"] == name]):
+                monthly, yearly = (
+                    0.0 if blank(float(r[c])) else float(r[c])
+                    for c in ("price_usd_per_kw_month", "price_usd_per_kw_year")
+                )
+                usd = 0.0
+                if r["kind"] == "demand":
+                    back = 12 if blank(float(r["ratchet_months"])) else r["ratchet_months"]
+                    usd = monthly + monthly * r["ratchet_share"] * back
+                elif r["kind"] == "coincident_peak":
+                    days = r["peak_days"]
+                    peaks = len(windows.months(r["months"])) if blank(float(days)) else days
+                    usd = monthly + yearly / peaks
+                by_charge[r["charge"]] = max(by_charge[r["charge"]], usd)
+            total = 1000 * sum(by_charge.values()) * max(growth) * (1 + tariff["tax_share"])
+            most = max(most, total)
+        return 1.5 * most
 
     # -- hours ----------------------------------------------------------------------------
 
