@@ -207,12 +207,42 @@ class _Bill:
         return len(self.months) == ratchets.YEAR
 
     def _handed_on(self, charge: Charge, metered: dict[int, int]) -> None:
-        """Metered demand <= the plan's peak, at which later periods look."""
-        for k in range(ratchets.peak_positions(charge, self.case.periods)):
-            if k in metered:
-                rhs = {links.peak(self.tariff, charge, k): 1.0}
-                name = self._name(f"metered_within_peak {k}", charge)
-                self._below(name, [(np.array([metered[k]]), 1.0)], rhs, 1)
+        """Metered demand <= the plan's peak, at which later periods look, + what is above it.
+
+        Above it costs as much as it could add to any later bill, so that a plan whose peak is
+        too low is dear, not impossible, and the best plan has nothing above.
+        """
+        reach = range(ratchets.peak_positions(charge, self.case.periods))
+        positions = [k for k in reach if k in metered]
+        if not positions:
+            return
+
+        def running(period: Period) -> np.ndarray:
+            return np.array([self._later(charge, period, k) for k in positions])
+
+        name = self._name("above_peak", charge)
+        above = self.block.columns(name, self.service, running, count=len(positions))
+        for k, column in zip(positions, above, strict=True):
+            rhs = {links.peak(self.tariff, charge, k): 1.0}
+            terms: list[tuple[np.ndarray, Values]] = [
+                (np.array([metered[k]]), 1.0), (np.array([column]), -1.0)
+            ]  # fmt: skip
+            self._below(self._name(f"metered_within_peak {k}", charge), terms, rhs, 1)
+
+    def _later(self, charge: Charge, period: Period, position: int) -> float:
+        """Most that one MW more in a month may add to the bills of later periods [k$/MW a pass]."""
+        periods, paid = self.case.periods, 0.0
+        price = charge.price + sum(tier.rise for tier in charge.tiers)
+        for later in periods[period.index + 1 :]:
+            grown = growth(self.case, self.tariff.growth, later) * later.pass_weight
+            for k in range(later.months if later.months < ratchets.YEAR else 0):
+                month = (later.start.month - 1 + k) % ratchets.YEAR
+                looks = (period.index, position) in ratchets.earlier(
+                    charge, periods, later.index, k
+                )
+                if looks and month in charge.months:
+                    paid += charge.ratchet_share * price * grown * (1.0 + self.tariff.tax)
+        return paid / period.pass_weight
 
     def _at_contract(self, upper: dict[str, Values], charge: Charge) -> None:
         """Room for the share of the contract MW that is billed at least."""
