@@ -8,13 +8,13 @@ from typing import Any
 import pandas as pd
 
 HERE = Path(__file__).parent
-SERIES = ("solar_ERC_WEST", "price_ercot", "load_ai", "pue_plains")
+SERIES = ("price_ercot", "load_ai", "pue_plains")
 ASSUMED = "assumption"
 Row = dict[str, Any]
 
 QUARTERS = [(f"2027-Q{k}", f"2027-{3 * k - 2:02d}-01", 3) for k in range(1, 5)]
-PERIODS = [*QUARTERS, ("2028", "2028-01-01", 12), ("2029-2030", "2029-01-01", 24)]
-WANTED_MW = (0, 50, 75, 75, 100, 100)
+PERIODS = [*QUARTERS, ("2028-2029", "2028-01-01", 24)]
+WANTED_MW = (0, 50, 75, 75, 100)
 
 
 def months(procurement: int, construction: int, commissioning: int) -> Row:
@@ -65,7 +65,7 @@ TABLES: dict[str, list[Row]] = {
     ],
     "sites": [
         {"site": "Abilene", "longitude": -99.73, "latitude": 32.45, "jurisdiction": "TX",
-         "market": "ERCOT", "utility": "AEP Texas", "tariff": "hourly", "gas_hub": "waha",
+         "market": "ERCOT", "utility": "AEP Texas", "tariff": "hourly",
          "utc_offset_hours": -6, "land_km2": 10, "land_price_usd_per_km2": 1.5e6,
          "opening_cost_usd": 20e6, "max_it_mw": 100, "pue_profile": "pue_plains",
          "source": ASSUMED}
@@ -76,26 +76,15 @@ TABLES: dict[str, list[Row]] = {
          "source": ASSUMED}
     ],
     "technologies": [
-        {"technology": "engine", "catalog": "engine_high_speed", "unit_mw": 10, **months(5, 1, 0),
-         "source": "catalog; months shortened, assumption"},
-        {"technology": "solar", "catalog": "solar", **months(6, 3, 0),
-         "source": "catalog; months shortened, assumption"},
         {"technology": "battery", "catalog": "battery", **months(3, 3, 0),
          "source": "catalog; months shortened, assumption"},
     ],
     "site_technologies": [
-        {"site": "Abilene", "technology": "engine", "max_mw": 60, "source": ASSUMED},
         {"site": "Abilene", "technology": "battery", "max_mw": 60, "source": ASSUMED},
-        {"site": "Abilene", "technology": "solar", "max_mw": 120, "profile": "solar_ERC_WEST",
-         "source": "PowerGenome profile"},
-    ],
-    "fuels": [
-        {"fuel": "gas", "hub": "waha", "price_usd_per_mmbtu": 2.0, "co2_t_per_mmbtu": 0.0531,
-         "source": ASSUMED}
     ],
     "tariffs": [
         {"tariff": "hourly", "market": "ERCOT", "energy_price_usd_per_mwh": 4,
-         "price_profile": "price_ercot", "export_price_share": 0.9, "tax_share": 0.02,
+         "price_profile": "price_ercot", "tax_share": 0.02,
          "co2_t_per_mwh": 0.33, "carbon_free_share": 0.42, "source": "synthetic hourly price"},
         {"tariff": "time_of_use", "market": "ERCOT", "tax_share": 0.02, "co2_t_per_mwh": 0.33,
          "carbon_free_share": 0.42, "source": ASSUMED},
@@ -116,11 +105,11 @@ TABLES: dict[str, list[Row]] = {
     "permits": [
         {"jurisdiction": "TX", "permit_kind": kind, "variant": "standard", "months": m,
          "cost_usd": usd, "source": ASSUMED}
-        for kind, m, usd in (("air", 3, 3e5), ("land_use", 2, 2e5))
+        for kind, m, usd in (("land_use", 2, 2e5),)
     ],
     "interconnections": [
         {"site": "Abilene", "offer": "grid", "construction_months": 3, "upgrade_cost_usd": 12e6,
-         "cost_usd_per_kw": 110, "export_mw": 40, "source": ASSUMED}
+         "cost_usd_per_kw": 110, "source": ASSUMED}
     ],
     "interconnection_steps": [
         {"site": "Abilene", "offer": "grid", "from_date": d, "firm_mw": mw, "source": ASSUMED}

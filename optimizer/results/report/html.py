@@ -15,6 +15,7 @@ from plotly.offline import get_plotlyjs
 
 from optimizer.errors import MachineError, UsageError
 from optimizer.results.report import words
+from optimizer.results.report.bills import bill_views, bill_words, peak_views, peak_words
 from optimizer.results.report.capacity import (
     capacity_chart,
     capacity_words,
@@ -144,6 +145,12 @@ def all_charts(result: Result, marks: dict[str, Marks]) -> dict[str, Chart]:
         ("exposure", "Money at risk, and what stopping would cost", exposure_words(result), "Lines "
          "of money in the making at the end of each month; the table below holds each quarter.",
          exposure_chart(result), MONEY),
+        ("bills", "Bills by month", bill_words(result), "Stacked bars of each month's bill by "
+         "charge; the table bills holds every line.", bill_views(result),
+         ("tariffs", "tariff_charges")),
+        ("peaks", "Highest use and billed demand", peak_words(result), "Bars of the highest import "
+         "of each month with lines of billed demand and the contract; the table bills holds what "
+         "is billed.", peak_views(result), ("tariffs", "tariff_charges", *GRID)),
         ("limits", "What binds", f"{words.binding_limits(result)} Darker: more of the limit is in "
          "use. A dot: it binds.", "Shares of limits in use by "
          "period; the table below holds the largest.", limits_chart(result),
