@@ -113,14 +113,14 @@ class _Bill:
             energy = pyo.quicksum(self.price[t] * self._bought(t) for t in here)
             above = self._energy_tiers(k, month, here)
             charges = energy + above + self._demand_money(k, month) + self._coincident(month)
+            credit, topup = self._credit(here, above), 0.0
             least = float(self.tariff.minimum[month] - self.tariff.fixed[month])
             if least > 0:
                 topup = self.block.quantity.add()
                 self.block.minimum_bill.add(
-                    topup >= least * self._at(links.taken(self.tariff)) - charges
+                    topup >= least * self._at(links.taken(self.tariff)) - charges + credit
                 )
-                charges = charges + topup
-            total = total + tax * charges - self._credit(here, above)
+            total = total + tax * charges + topup - credit
         return total
 
     def _demand(self, charge: Charge) -> None:

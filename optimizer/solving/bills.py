@@ -98,7 +98,7 @@ class _Bill:
         self.billed: dict[tuple[str, int], float] = {}
 
     def lines(self) -> list[Line]:
-        """By month: energy, demand, the rest, what is missing to the minimum, tax, credit."""
+        """By month: energy, demand, the rest, tax, credit, what is missing to the minimum."""
         made = [*self._energy(), *self._demand(), *self._coincident()]
         for charge in self.tariff.of_kind(ENERGY):
             made += self._window(charge)
@@ -187,23 +187,24 @@ class _Bill:
                 yield self._line(k, COINCIDENT, charge.name, mw * KW, "kW", event.rate / KW)
 
     def _closing(self, position: int, month: int, lines: list[Line]) -> Iterator[Line]:
-        """What is missing to the minimum bill, tax on all of it, and the credit for export."""
+        """Tax on the charges, the credit for export, and what is then missing to the minimum."""
         charges = sum(line.usd for line in lines)
-        least = float(self.tariff.minimum[month]) * self.grown * USD
-        missing = max(0.0, least - charges)
-        if least > 0:
-            rate = missing / self.grown / USD
-            yield self._line(position, MINIMUM, "minimum bill", 1.0, "month", rate)
         if self.tariff.tax:
             number = position, self.months[position] + 1
-            yield Line(*number, TAX, TAX, charges + missing, "USD", self.tariff.tax)
-        here = self.within[position]
+            yield Line(*number, TAX, TAX, charges, "USD", self.tariff.tax)
+        here, credit = self.within[position], 0.0
         mwh = float(self.sold[here].sum())
         if mwh > 0:
             worth = float(self.sold[here] @ self.tariff.earned_in(self.hours)[here])
             if self.tariff.net_billing:
                 worth = min(worth, self._energy_charges(here, lines) / self.grown / USD)
+            credit = worth * self.grown * USD
             yield self._line(position, EXPORT, EXPORT, mwh, "MWh", -worth / mwh)
+        least = float(self.tariff.minimum[month]) * self.grown * USD
+        if least > 0:
+            missing = max(0.0, least - charges + credit)
+            rate = missing / self.grown / USD
+            yield self._line(position, MINIMUM, "minimum bill", 1.0, "month", rate)
 
     def _energy_charges(self, here: np.ndarray, lines: list[Line]) -> float:
         """Energy at prices of 0 and above, with what dearer tiers add [US$]."""

@@ -139,7 +139,7 @@ TARIFFS = Table(
         ),
         Column(
             "tax_share",
-            "Tax on all charges of a bill, before credits for export",
+            "Tax on the charges of a bill, before credits for export",
             default=0.0,
             minimum=0,
             maximum=1,

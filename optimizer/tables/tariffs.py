@@ -25,7 +25,7 @@ TARIFF_CHARGES = Table(
                unit="USD/kW-month", minimum=0, usual=(0.3, 60)),
         Column("price_usd_per_kw_year", "coincident_peak: a year, for the mean of its peaks",
                unit="USD/kW-year", minimum=0, usual=(5, 400)),
-        Column("price_usd_per_month", "fixed: while connected; minimum_bill: least of the charges",
+        Column("price_usd_per_month", "fixed: while connected; minimum_bill: least of charges less credit",
                unit="USD/month", minimum=0, usual=(10, 20_000_000)),
         text("months", "Months of the window, such as 6-9 or 6,7,8,9; blank: all", default=""),
         text("weekdays", "Days of the window", default="all", allowed=("all", "weekday", "weekend")),

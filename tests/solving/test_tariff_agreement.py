@@ -34,9 +34,9 @@ def charges(random: np.random.Generator, tariff: str) -> list[Row]:
              "price_usd_per_mwh": 5, "weekdays": "weekend"},
         ]  # fmt: skip
     demand = {"kind": "demand", "price_usd_per_kw_month": float(random.uniform(2, 12))}
-    add(0.7, charge="demand", **demand, ratchet_share=float(random.choice([0.0, 0.8])),
-        ratchet_months=int(random.integers(1, 12)),
-        peak_before_mw=float(random.choice([0, 15])))  # fmt: skip
+    ratchet: Row = {"ratchet_share": 0.8, "ratchet_months": int(random.integers(1, 12)),
+                    "peak_before_mw": float(random.choice([0, 15]))}  # fmt: skip
+    add(0.7, charge="demand", **demand, **(ratchet if random.random() < 0.5 else {}))
     add(0.5, charge="on-peak demand", kind="demand", price_usd_per_kw_month=8, hours="14-20",
         ratchet_share=0.6, ratchet_season="1-2")  # fmt: skip
     add(0.4, charge="coincident", kind="coincident_peak", price_usd_per_kw_year=80, months="1-3",

@@ -54,18 +54,22 @@ class _Bill:
         """Columns of each position's charges with their prices, for the minimum bill."""
         self.surcharge: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
         """Those of dearer energy tiers, which net billing counts too."""
+        self.credit: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        """Columns of each position's credit for export, with what they earn."""
+        self.most_credit: dict[int, float] = {}
+        """For each MW of export in all hours of a position [k$]."""
 
     def add(self) -> None:
-        """Each kind of charge; the minimum bill and the credit come last, over the others."""
+        """Each kind of charge; the credit and the minimum bill come last, over the others."""
         billed = self._demand()
         for charge in self.tariff.of_kind(COINCIDENT):
             self._coincident(charge)
         for charge in self.tariff.of_kind(ENERGY):
             if charge.tiers:
                 self._energy(charge, billed)
+        if self.site.sells_energy:
+            self._credits()
         self._minimum()
-        if self.tariff.net_billing and self.site.sells_energy:
-            self._credit()
 
     # -- columns ----------------------------------------------------------------------------
 
@@ -326,7 +330,10 @@ class _Bill:
             self.block.add(np.broadcast_to(row, len(columns)), columns, values)
 
     def _minimum(self) -> None:
-        """``topup`` fills a month's charges up to the minimum bill."""
+        """``topup`` fills a month's charges, less credit, up to the minimum bill; it is not taxed.
+
+        With the credit in it, below the minimum one cannot gain by buying and selling at once.
+        """
         least = np.maximum(self.tariff.minimum - self.tariff.fixed, 0.0)
         price = self.tariff.price_in(self.block.hours)
         for k, month in enumerate(self.months):
@@ -336,15 +343,20 @@ class _Bill:
             paid = float(np.maximum(-price[at], 0.0).sum())
             upper: dict[str, Values] = {self.taken: float(least[month])}
             upper |= {link: paid for link in self.service if paid}
+            sold, earned = self.credit.get(k, (np.empty(0, int), np.empty(0)))
+            if len(sold):
+                upper[links.under(self.site, links.EXPORT, self.tariff)] = self.most_credit[k]
             name = self._name(f"topup {k}")
-            topup = self._columns(name, upper, 1.0, 1)
+            topup = self._columns(name, upper, 1.0, 1, taxed=False)
             row = self.block.rows(name, {self.taken: -float(least[month])}, count=1, equality=False)
             parts = [(topup, np.ones(1)), (self.own[at], price[at]), *self.money.get(k, [])]
+            if len(sold):
+                parts.append((sold, -earned))
             for columns, prices in parts:
                 self.block.add(np.broadcast_to(row, len(columns)), columns, -prices)
 
-    def _credit(self) -> None:
-        """``credit`` <= what the month's export earns, and <= its energy charges."""
+    def _credits(self) -> None:
+        """What each month's export earns; under net billing at most its energy charges."""
         earned = self.tariff.earned_in(self.block.hours)
         price = np.maximum(self.tariff.price_in(self.block.hours), 0.0)
         made = self.block.groups[group(self.site, "export", self.tariff)]
@@ -352,12 +364,16 @@ class _Bill:
         link = links.under(self.site, links.EXPORT, self.tariff)
         for k in range(len(self.months)):
             at = np.flatnonzero(self.position == k)
-            upper = {link: float(earned[at].sum())}
+            self.most_credit[k] = float(earned[at].sum())
+            self.credit[k] = (sold[at], earned[at])
+            if not self.tariff.net_billing:
+                continue
             name = self._name(f"credit {k}")
-            credit = self._columns(name, upper, -1.0, 1, taxed=False)
+            credit = self._columns(name, {link: self.most_credit[k]}, -1.0, 1, taxed=False)
             rows = self.block.rows(name, {}, count=2, equality=False)
             charges = [(self.own[at], price[at]), *self.surcharge.get(k, [])]
-            for row, parts in zip(rows, ([(sold[at], earned[at])], charges), strict=True):
+            for row, parts in zip(rows, ([self.credit[k]], charges), strict=True):
                 self.block.add(np.array([row]), credit, 1.0)
                 for columns, prices in parts:
                     self.block.add(np.broadcast_to(row, len(columns)), columns, -prices)
+            self.credit[k] = (credit, np.ones(1))

@@ -206,20 +206,20 @@ class Bills:
                 if tiers[0]["kind"] == "minimum_bill"
                 and month in windows.months(tiers[0]["months"])
             )
-            missing = max(0.0, least - paid)
-            if least > 0:
-                lines.append(("minimum_bill", "minimum bill", 1.0, missing))
             if row["tax_share"]:
-                total = paid + missing
-                lines.append(("tax", "tax", total, total * row["tax_share"]))
+                lines.append(("tax", "tax", paid, paid * row["tax_share"]))
+            credit = 0.0
             if sold[here].sum() > 0:
-                worth = self._worth(row, price[here], sold[here], span.hours[here])
+                credit = self._worth(row, price[here], sold[here], span.hours[here])
                 if row["net_billing"]:
                     above = sum(u for c, *_, u in lines if c == "energy") - float(
                         bought[here] @ price[here])  # fmt: skip
                     cap = float(bought[here] @ np.maximum(price[here], 0.0)) + above
-                    worth = min(worth, cap)
-                lines.append(("export", "export", float(sold[here].sum()), -worth))
+                    credit = min(credit, cap)
+                lines.append(("export", "export", float(sold[here].sum()), -credit))
+            if least > 0:
+                missing = max(0.0, least - paid + credit)
+                lines.append(("minimum_bill", "minimum bill", 1.0, missing))
             for category, charge, quantity, usd in lines:
                 yield int(month), category, charge, quantity, usd
 
