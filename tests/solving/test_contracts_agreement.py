@@ -12,7 +12,7 @@ from optimizer.settings import RunOptions
 from optimizer.solving.solve import solve_case
 from tests.support import Rows, add_grid, base, case, profiles, technology
 
-SAMPLE = (0, 3, 5, 6)
+SAMPLE = (0, 3, 6, 13)
 CLEAN = {"clean": np.tile(np.where(np.arange(24) < 12, 0.6, 0.1), 365)}
 
 
@@ -58,6 +58,8 @@ def random_rows(seed: int) -> Rows:
          "settlement_floor_usd_per_mwh": one_of(None, 20), "basis_usd_per_mwh": -1,
          "settlement_cap_usd_per_mwh": one_of(None, 90)},
     ]  # fmt: skip
+    if rows["contracts"][0]["kind"] == "physical":
+        rows["contracts"][0]["adder_usd_per_mwh"] = 0
     rows["site_contracts"] = [
         {"site": "*", "contract": "wind", "max_mw": 25, "min_mw": one_of(0, 6)},
         {"site": "*", "contract": "swap", "max_mw": 25},
