@@ -12,7 +12,7 @@ from optimizer.settings import RunOptions
 from optimizer.solving.solve import solve_case
 from tests.support import Rows, add_grid, base, case, technology
 
-SAMPLE = (0, 1, 2, 3)
+SAMPLE = (6, 7)
 Row = dict[str, Any]
 
 
