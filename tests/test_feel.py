@@ -13,19 +13,13 @@ from pathlib import Path
 import pytest
 
 from optimizer.reading.writing import write_inputs
+from tests.processes import command as call
 from tests.support import add_grid, base, inputs
 
 COMMANDS = ("run", "check", "template", "convert", "verify", "report", "compare", "completion")
 ESCAPE = "\x1b["
 HEADINGS = ["Sites", "First compute", "Full power", "In the end", "Cost", "Delay", "What binds",
             "Proven", "Check", "Result"]  # fmt: skip
-
-
-def call(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "optimizer", *map(str, arguments)], capture_output=True, text=True,
-        env={**os.environ, **environment},
-    )  # fmt: skip
 
 
 def on_terminal(*arguments: object, **environment: str) -> str:

@@ -66,30 +66,30 @@ OFFERS: dict[str, tuple[Any, ...]] = {
                    [("2029-10-01", 80, 120), ("2031-01-01", 200, 150)], BATCH),
     "Pecos": ("filing", 12, 36, 60, 130, 70, 400,
               [("2031-01-01", 100, 150), ("2033-01-01", 300, 100)], FILING),
-    "Odessa": ("filing", 12, 30, 45, 120, 70, 350,
-               [("2030-07-01", 50, 150), ("2033-01-01", 250, 100)], FILING),
+    "Odessa": ("filing", 12, 36, 45, 120, 70, 350,
+               [("2031-01-01", 50, 150), ("2033-01-01", 250, 100)], FILING),
     "Hill County": ("batch", 3, 33, 50, 120, 70, 200,
                     [("2030-01-01", 150, 100), ("2031-01-01", 300, 50)], BATCH),
     "Rockdale": ("existing", 3, 12, 15, 80, 70, 200,
                  [("2028-04-01", 60, 120), ("2029-10-01", 200, 120), ("2031-01-01", 400, 60)],
                  "former smelter's substation; MW and months assumption"),
-    "Bexar County": ("filing", 12, 30, 40, 130, 75, 200,
-                     [("2030-07-01", 60, 90), ("2033-01-01", 200, 50)], FILING),
-    "Amarillo": ("sps", 18, 12, 40, 110, 95, 150,
-                 [("2029-07-01", 60, 90), ("2031-01-01", 200, 100)], "30/48/72 months, assumption"),
-    "Clovis": ("sps", 18, 12, 35, 110, 95, 150,
-               [("2029-07-01", 40, 80), ("2031-01-01", 120, 80)], "30/48/72 months, assumption"),
-    "El Paso": ("epe", 12, 12, 35, 120, 110, 150,
-                [("2029-01-01", 40, 60), ("2031-01-01", 120, 80)], "24/48/72 months, assumption"),
-    "Los Lunas": ("pnm", 18, 12, 40, 120, 105, 150,
-                  [("2029-07-01", 40, 60), ("2031-01-01", 150, 80)], "30/48/72 months, assumption"),
+    "Bexar County": ("filing", 12, 36, 40, 130, 75, 200,
+                     [("2031-01-01", 60, 90), ("2033-01-01", 200, 50)], FILING),
+    "Amarillo": ("sps", 18, 30, 40, 110, 95, 150,
+                 [("2031-01-01", 200, 100)], "30/48/72 months, assumption"),
+    "Clovis": ("sps", 18, 30, 35, 110, 95, 150,
+               [("2031-01-01", 120, 80)], "30/48/72 months, assumption"),
+    "El Paso": ("epe", 12, 36, 35, 120, 110, 150,
+                [("2031-01-01", 120, 80)], "24/48/72 months, assumption"),
+    "Los Lunas": ("pnm", 18, 30, 40, 120, 105, 150,
+                  [("2031-01-01", 150, 80)], "30/48/72 months, assumption"),
     "San Juan": ("pnm", 12, 12, 20, 90, 105, 150,
                  [("2029-01-01", 80, 100), ("2031-01-01", 250, 100)],
                  "former coal plant's switchyard; MW and months assumption"),
-    "Buckeye": ("aps", 24, 12, 60, 140, 120, 100,
-                [("2030-01-01", 50, 80), ("2033-01-01", 250, 80)], "36/54/84 months, assumption"),
-    "Pima County": ("tep", 12, 10, 30, 120, 110, 100,
-                    [("2028-11-01", 40, 60), ("2030-01-01", 120, 100)],
+    "Buckeye": ("aps", 24, 30, 60, 140, 120, 100,
+                [("2031-07-01", 50, 80), ("2033-01-01", 250, 80)], "36/54/84 months, assumption"),
+    "Pima County": ("tep", 12, 24, 30, 120, 110, 100,
+                    [("2030-01-01", 120, 100)],
                     "22/36/60 months, assumption; agreement of July 2025"),
 }  # fmt: skip
 
@@ -97,9 +97,10 @@ WAIT_RANGE = {
     "batch": (3 + 18, 3 + 48), "filing": (36, 72), "sps": (30, 72), "epe": (24, 72),
     "pnm": (30, 72), "aps": (36, 84), "tep": (22, 60),
 }  # fmt: skip
-"""Low and high months from the plan's start to firm service by kind of offer, assumption; the batch
-study counts from its result, three months in. What an existing substation or switchyard gives has
-no such range: there the months stay blank."""
+"""Low and high months from the plan's start to firm service by kind of offer, assumption; queue and
+upgrade of an offer are the likely ones, with a batch three months around them. The batch study
+counts from its result, three months in. What an existing substation or switchyard gives has no such
+range: there the months stay blank."""
 OWN_WAIT = ("Rockdale", "San Juan")
 
 WINDY = {"ERC_WEST": 400, "SPP_SPS": 400, "WECC_NM": 200}

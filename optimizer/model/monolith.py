@@ -10,9 +10,10 @@ from typing import Any
 
 import pyomo.environ as pyo
 
-from optimizer.model import blocks, monolith_tariffs
+from optimizer.model import blocks, monolith_contracts, monolith_tariffs
 from optimizer.model.blocks import links
 from optimizer.model.build import Planning, build
+from optimizer.model.monolith_agreements import add_agreements
 from optimizer.preparing.calendar import Period
 from optimizer.preparing.case import Asset, Case, Site
 
@@ -53,6 +54,8 @@ def _add_hours(
     block.discharge = pyo.Var(names, hours, domain=pyo.NonNegativeReals)
     block.soc = pyo.Var(names, hours, domain=pyo.NonNegativeReals)
 
+    monolith_contracts.add_deliveries(block, site, hours, link, p)
+
     def balance(b: Any, t: int) -> Any:
         load = sum(
             site.pue[t] * w.load[t] * link[links.load(w.workload), p]
@@ -60,6 +63,7 @@ def _add_hours(
         )
         supply = (
             monolith_tariffs.net_import(b, t) + b.unserved[t]
+            + monolith_contracts.delivered(b, site, t)
             + sum(b.generation[a.technology, t] for a in generators)
             + sum(b.discharge[n, t] - b.charge[n, t] for n in names)
         )  # fmt: skip
@@ -74,11 +78,15 @@ def _add_hours(
     )  # fmt: skip
     _add_storage(block, by_name, names, hours, link, p)
     _add_quotas(block, case, site, generators, hours, link, p)
-    block.cost = pyo.Constraint(
-        expr=operating_cost
-        == _running_cost(block, case, site, period, generators, storages, hours)
-        + monolith_tariffs.trade_cost(block, case, site, period, link)
+    monolith_contracts.limit_delivery(block, site, hours, link, p)
+    monolith_contracts.limit_export(block, site, hours)
+    monolith_contracts.add_matching(block, case, site, hours, link, p)
+    cost = _running_cost(block, case, site, period, generators, storages, hours)
+    cost += monolith_tariffs.trade_cost(block, case, site, period, link)
+    cost += add_agreements(
+        block, case, site, period, link, lambda t: monolith_contracts.metered(block, site, t)
     )
+    block.cost = pyo.Constraint(expr=operating_cost == cost)
 
 
 def _add_storage(
@@ -118,6 +126,9 @@ def _add_quotas(
         )
         if case.co2_scope == "total":
             emitted += monolith_tariffs.grid_tons(block, site, hours)
+            emitted += pyo.quicksum(
+                site.grid_co2[t] * monolith_contracts.delivered(block, site, t) for t in hours
+            )
         block.co2_within_quota = pyo.Constraint(
             expr=emitted <= blocks.T_PER_LINK * link[links.CO2, p]
         )
@@ -148,4 +159,4 @@ def _running_cost(
             cost += unit * block.generation[a.technology, t]
     for a in storages:
         cost += a.vom * pyo.quicksum(block.discharge[a.technology, t] for t in hours)
-    return cost
+    return cost + monolith_contracts.running_cost(block, case, site, period, hours, grid_carbon)

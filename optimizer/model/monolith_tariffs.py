@@ -34,7 +34,13 @@ def add_trade(block: pyo.Block, site: Site, hours: list[int], link: Any, p: int)
             link[links.under(site, links.flexible(o), tariff), p] * (1 - o.cut[t])
             for o in site.offers
         )
-        return b.imported[name, t] <= link[links.under(site, links.FIRM, tariff), p] + flexible
+        shed = sum(
+            link[links.under(site, links.shed(o), tariff), p] * o.shed[t]
+            for o in site.offers
+            if o.sheds_firm
+        )
+        firm = link[links.under(site, links.FIRM, tariff), p] - shed
+        return b.imported[name, t] <= firm + flexible
 
     def export(b: Any, name: str, t: int) -> Any:
         if not site.sells_energy:
@@ -45,10 +51,19 @@ def add_trade(block: pyo.Block, site: Site, hours: list[int], link: Any, p: int)
     block.export_within_limit = pyo.Constraint(names, hours, rule=export)
 
 
+def imported(block: pyo.Block, t: int) -> Any:
+    """What is bought in an hour, under whichever tariff."""
+    return sum(block.imported[n, t] for n in sorted({name for name, _ in block.imported}))
+
+
+def exported(block: pyo.Block, t: int) -> Any:
+    """What is sold in an hour."""
+    return sum(block.exported[n, t] for n in sorted({name for name, _ in block.exported}))
+
+
 def net_import(block: pyo.Block, t: int) -> Any:
     """What flows in less what flows out in an hour."""
-    names = {name for name, _ in block.imported}
-    return sum(block.imported[n, t] - block.exported[n, t] for n in sorted(names))
+    return imported(block, t) - exported(block, t)
 
 
 def grid_tons(block: pyo.Block, site: Site, hours: list[int]) -> Any:
@@ -93,6 +108,11 @@ class _Bill:
     def _bought(self, t: int) -> Any:
         return self.block.imported[self.tariff.tariff, t]
 
+    def _used(self, t: int) -> Any:
+        """What flows in through the meter: deliveries by contract too."""
+        delivered = (self.block.delivery[c.contract, t] for c in self.site.deliveries)
+        return self._bought(t) + sum(delivered)
+
     def _others(self) -> Any:
         """Service under the other tariffs, which relaxes the rows of one not chosen."""
         names = {n for o in self.site.tariffs if o is not self.tariff
@@ -129,7 +149,7 @@ class _Bill:
             peak[k] = self.block.quantity.add()
             for t in self.hours:
                 if self.month[t] == month and charge.within[t]:
-                    self.block.metered_at_least_use.add(peak[k] >= self._bought(t) - self._others())
+                    self.block.metered_at_least_use.add(peak[k] >= self._used(t) - self._others())
         for k, month in enumerate(self.months):
             if k < ratchets.peak_positions(charge, self.case.periods):
                 in_season = month in charge.season or month in charge.months
@@ -193,7 +213,7 @@ class _Bill:
                 billed = self.block.quantity.add()
                 for t in event.hours:
                     self.block.metered_at_least_use.add(
-                        billed >= self._bought(int(t)) - self._others()
+                        billed >= self._used(int(t)) - self._others()
                     )
                 if charge.minimum_share:
                     self.block.billed_demand.add(billed >= charge.minimum_share * self._contract())

@@ -56,6 +56,11 @@ def hours_of_months(first: int, count: int) -> np.ndarray:
     return np.arange(_FIRST_HOUR[first], _FIRST_HOUR[first + count])
 
 
+def month_of_hour(hours: np.ndarray) -> np.ndarray:
+    """Calendar month (0-11) of hours of the reference year."""
+    return np.asarray(np.searchsorted(_FIRST_HOUR, hours, side="right") - 1)
+
+
 def months_of_hours() -> np.ndarray:
     """Calendar month 0-11 of each hour of the reference year."""
     return np.repeat(np.arange(12), _DAYS * 24)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from optimizer.preparing import schedule
+from optimizer.preparing import schedule, service
+from optimizer.preparing.agreements import Agreement, make_agreement
 from optimizer.preparing.calendar import (
     HOURS_PER_YEAR,
     Period,
@@ -21,6 +23,16 @@ from optimizer.preparing.calendar import (
     months_between,
 )
 from optimizer.preparing.clock import Clock, make_clock
+from optimizer.preparing.contracts import (
+    Contract,
+    Hedge,
+    Rule,
+    clean_share,
+    make_contracts,
+    make_hedges,
+    make_rules,
+    marginal_co2,
+)
 from optimizer.preparing.finance import (
     capital_recovery_factor,
     construction_interest,
@@ -117,7 +129,15 @@ class Hall:
 
 @dataclass(frozen=True, eq=False)
 class Offer:
-    """An offer of grid service at a site; arrays over periods."""
+    """An offer of grid service at a site; arrays over periods.
+
+    Parameters
+    ----------
+    variants : of connecting, or of what goes beyond an existing connection
+    cut, shed : share of flexible and firm power that is cut in each hour of the year
+    existing_mw, transferable : of a connection that exists, and where its transfer is made
+    until : first period that it serves no more; the number of periods if there is none
+    """
 
     site: str
     offer: str
@@ -132,6 +152,24 @@ class Offer:
     cut: np.ndarray
     queue_months: int
     upgrade_months: int
+    kind: str
+    shed: np.ndarray
+    existing_mw: float
+    transferable: np.ndarray
+    transfer_money: Money
+    until: int
+    shared_upgrade: str
+    grid_group: str
+    agreements: tuple[Agreement, ...]
+
+    @property
+    def sheds_firm(self) -> bool:
+        """Whether firm power too is cut in an emergency."""
+        return bool(self.shed.any())
+
+    def highest(self, p: int) -> float:
+        """Firm MW that the offer can serve in p at all, transferred ones included."""
+        return float(max(self.firm_mw[p], self.existing_mw * self.transferable[p]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,6 +197,20 @@ class Site:
     tariffs: tuple[Tariff, ...]
     fuel_price: dict[str, np.ndarray]
     fuel_growth: dict[str, float]
+    market: str = ""
+    contracts: tuple[Contract, ...] = ()
+    clean: dict[str, np.ndarray] = field(default_factory=dict)
+    """Carbon-free share of imported energy by hour, under each tariff."""
+    marginal_co2: np.ndarray | None = None
+    """CO2 of one more MWh imported [t/MWh], under the first tariff; None if it is not given."""
+
+    @property
+    def deliveries(self) -> tuple[Contract, ...]:
+        """Contracts whose energy comes through the grid connection."""
+        return tuple(c for c in self.contracts if c.delivers)
+
+    islanded: bool = True
+    parallel: bool = True
 
     @property
     def tariff(self) -> Tariff:
@@ -198,6 +250,11 @@ class Site:
             *(("technology", a.technology, a.variants) for a in self.assets),
             *(("interconnection", o.offer, o.variants) for o in self.offers),
         ]
+
+    @property
+    def agreements(self) -> tuple[Agreement, ...]:
+        """Service agreements of all offers."""
+        return tuple(a for offer in self.offers for a in offer.agreements)
 
     @property
     def sells_energy(self) -> bool:
@@ -268,6 +325,12 @@ class Case:
     unserved_price: float
     allowed_unserved_share: float
     groups: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()
+    hedges: tuple[Hedge, ...] = ()
+    shared_upgrades: dict[str, service.SharedUpgrade] = field(default_factory=dict)
+    grid_groups: dict[str, float] = field(default_factory=dict)
+    security_caps: dict[int, float] = field(default_factory=dict)
+    utilities: dict[str, str] = field(default_factory=dict)
 
     @property
     def co2_scope(self) -> str:
@@ -317,9 +380,32 @@ class _Preparation:
         self.horizon = sum(p.months for p in self.periods)
         self.factor = discount_factors(self.rate, self.horizon)
         self.technologies = self.tables["technologies"].set_index("technology", drop=False)
-        self.permits = self.tables["permits"]
         self._series: dict[bytes, np.ndarray] = {}
+        # Tables are grouped, and what does not differ by site is made, once for all sites.
+        self._places: dict[tuple[str, ...], dict[Any, np.ndarray]] = {}
+        self._variants: dict[tuple[Any, ...], tuple[schedule.Variant, ...]] = {}
+        self._annuities: dict[tuple[float, float], np.ndarray] = {}
+        self._cash: dict[tuple[float, int], tuple[dict[int, float], ...]] = {}
+        self._index: dict[str, np.ndarray] = {}
+        self._fuels: dict[tuple[str, str], pd.Series] = {}
         self._clocks: dict[float, Clock] = {}
+        self._tariffs: dict[tuple[str, int, int], Tariff] = {}
+        self.shared_upgrades: dict[str, service.SharedUpgrade] = self._shared_upgrades()
+
+    def places(self, table: str, *keys: str) -> dict[Any, np.ndarray]:
+        """Positions of a table's rows by these columns, in the table's order."""
+        name = (table, *keys)
+        if name not in self._places:
+            by = keys[0] if len(keys) == 1 else list(keys)
+            self._places[name] = dict(self.tables[table].groupby(by, sort=False).indices)
+        return self._places[name]
+
+    def rows(self, table: str, **wanted: str) -> pd.DataFrame:
+        """Rows of a table in which these columns have these values."""
+        key = tuple(wanted.values())
+        at = self.places(table, *wanted).get(key[0] if len(key) == 1 else key)
+        rows = self.tables[table]
+        return rows.iloc[:0] if at is None else rows.iloc[at]
 
     def shared(self, series: np.ndarray) -> np.ndarray:
         """The series, or the same one kept before: many sites have the same weather and prices."""
@@ -337,16 +423,18 @@ class _Preparation:
 
     def tariffs(self, site: pd.Series) -> tuple[Tariff, ...]:
         """The site's tariff, then the further ones that are offered there."""
-        table = self.tables["site_tariffs"]
-        dates = dict(table.loc[table["site"] == site["site"], ["tariff", "from_date"]].to_numpy())
-        return tuple(
-            make_tariff(
-                self.tables, self.inputs.profiles, self.shared, name,
-                self.clock(site["utc_offset_hours"]),
-                0 if pd.isna(date) else max(0, months_between(self.start, date)),
-            )
-            for name, date in ({site["tariff"]: pd.NaT} | dates).items()
-        )  # fmt: skip
+        more = self.rows("site_tariffs", site=site["site"])
+        dates = {site["tariff"]: pd.NaT} | dict(zip(more["tariff"], more["from_date"], strict=True))
+        clock, found = self.clock(site["utc_offset_hours"]), []
+        for name, date in dates.items():
+            month = 0 if pd.isna(date) else max(0, months_between(self.start, date))
+            key = (name, id(clock), month)
+            if key not in self._tariffs:
+                self._tariffs[key] = make_tariff(
+                    self.tables, self.inputs.profiles, self.shared, name, clock, month
+                )
+            found.append(self._tariffs[key])
+        return tuple(found)
 
     def months(self, row: pd.Series, step: str) -> int:
         """Months of a step by the setting ``lead_times``."""
@@ -355,6 +443,33 @@ class _Preparation:
             if not np.isnan(chosen):
                 return int(chosen)
         return int(row[step])
+
+    def step(self, row: pd.Series, step: str) -> int:
+        """Months of a step of grid service."""
+        return self.months(row, f"{step}_months")
+
+    def annuity(self, kilo_usd: float, life_years: float) -> Money:
+        """Money of what is paid when it comes online and repaid over a life."""
+        count = len(self.periods)
+        yearly = self._annuity(self.rate, life_years)
+        return Money(
+            np.full(count, kilo_usd), kilo_usd * yearly, np.zeros(count),
+            tuple({p.month: 1.0} for p in self.periods),
+        )  # fmt: skip
+
+    def _shared_upgrades(self) -> dict[str, service.SharedUpgrade]:
+        offers, made = self.tables["interconnections"], {}
+        for _, row in self.tables["shared_upgrades"].iterrows():
+            name, years = row["shared_upgrade"], float(row["life_years"])
+            mine = offers[offers["shared_upgrade"] == name]
+            users = tuple(zip(mine["site"], mine["offer"], strict=True))
+            money = self.annuity(float(row["cost_usd"]) * KILO, years)
+            shares = len(users) if np.isnan(row["shares"]) else int(row["shares"])
+            made[name] = service.SharedUpgrade(
+                name, float(row["cost_usd"]), money.capital, row["rule"] == "first_pays", shares,
+                users,
+            )  # fmt: skip
+        return made
 
     def profile(self, name: str) -> np.ndarray:
         """An hourly series by name."""
@@ -366,8 +481,7 @@ class _Preparation:
 
     def permit_rows(self, jurisdiction: str, kind: str) -> pd.DataFrame:
         """Variants of a permit kind at a jurisdiction."""
-        table = self.permits
-        return table[(table["jurisdiction"] == jurisdiction) & (table["permit_kind"] == kind)]
+        return self.rows("permits", jurisdiction=jurisdiction, permit_kind=kind)
 
     def variants(
         self,
@@ -379,6 +493,15 @@ class _Preparation:
         may_risk: bool = False,
     ) -> tuple[schedule.Variant, ...]:
         """One variant for each permit variant that can come online at all."""
+        asked = (jurisdiction, kind, steps, life, may_risk)
+        if asked not in self._variants:
+            self._variants[asked] = self._made(jurisdiction, kind, steps, life, may_risk=may_risk)
+        return self._variants[asked]
+
+    def _made(
+        self, jurisdiction: str, kind: str, steps: tuple[int, int, int], life: int, *,
+        may_risk: bool,
+    ) -> tuple[schedule.Variant, ...]:  # fmt: skip
         if kind:
             rows = self.permit_rows(jurisdiction, kind)
             permits = [(r["variant"], self.months(r, "months")) for _, r in rows.iterrows()]
@@ -404,27 +527,47 @@ class _Preparation:
     ) -> Money:
         """Discounted capital, expected loss at risk and payments for each period q."""
         months = variant.lead.spending_months
-        life = schedule.life_months(life_years)
         interest = construction_interest(rate, order_share, months)
-        capital = np.zeros(len(self.periods))
+        capital = overnight * interest * factor * self._annuity(rate, life_years)
         risk = np.zeros(len(self.periods))
-        cash: list[dict[int, float]] = []
         at_stake = order_share
         if months:
             at_stake += (1 - order_share) * variant.lead.procurement / months
         for q, period in enumerate(self.periods):
-            annuity = discounted_annuity(self.factor, period.month, life, rate, life_years)
-            capital[q] = overnight[q] * interest * factor * annuity
             order = period.month - months
             if variant.possible[q] and variant.at_risk[q]:
                 risk[q] = refusal_loss * at_stake * overnight[q] * self.factor[order]
-            cash.append(spending(order_share, months, period.month))
-        return Money(overnight, capital, risk, tuple(cash))
+        if (order_share, months) not in self._cash:
+            self._cash[order_share, months] = tuple(
+                spending(order_share, months, p.month) for p in self.periods
+            )
+        return Money(overnight, capital, risk, self._cash[order_share, months])
+
+    def _annuity(self, rate: float, life_years: float) -> np.ndarray:
+        """Discounted annuities of a dollar by the period of coming online; shape (P,)."""
+        key = (float(rate), float(life_years))
+        if key not in self._annuities:
+            life = schedule.life_months(life_years)
+            self._annuities[key] = np.array(
+                [discounted_annuity(self.factor, p.month, life, rate, life_years)
+                 for p in self.periods]
+            )  # fmt: skip
+        return self._annuities[key]
+
+    def fuel(self, fuel: str, hub: str) -> pd.Series:
+        """The fuel's row of a hub, else of ``*``."""
+        if (fuel, hub) not in self._fuels:
+            self._fuels[fuel, hub] = _fuel_row(self.tables["fuels"], fuel, hub)
+        return self._fuels[fuel, hub]
 
     def index(self, technology: str) -> np.ndarray:
         """Capital over its base by the year of coming online; shape (P,)."""
-        table = self.tables["technology_costs"]
-        rows = table[table["technology"] == technology].sort_values("year")
+        if technology not in self._index:
+            self._index[technology] = self._indexed(technology)
+        return self._index[technology]
+
+    def _indexed(self, technology: str) -> np.ndarray:
+        rows = self.rows("technology_costs", technology=technology).sort_values("year")
         years = np.array([p.year for p in self.periods], dtype=float)
         if rows.empty:
             return np.ones(len(years))
@@ -432,11 +575,11 @@ class _Preparation:
         return np.asarray(np.interp(years, known, index))
 
 
-def _chosen_rows(table: pd.DataFrame, site: str, key: str) -> pd.DataFrame:
+def _chosen_rows(prep: _Preparation, table: str, site: str, key: str) -> pd.DataFrame:
     """Rows of a site; a row that names the site goes before ``*``."""
-    rows = table[table["site"].isin([site, "*"])]
-    order = rows.assign(_own=rows["site"] != "*").sort_values("_own", kind="stable")
-    return order.drop_duplicates(key, keep="last").sort_index()
+    places, keys = prep.places(table, "site"), prep.tables[table][key].to_numpy()
+    chosen = {keys[at]: at for who in ("*", site) for at in places.get(who, ())}
+    return prep.tables[table].iloc[sorted(chosen.values())]
 
 
 def _fuel_row(table: pd.DataFrame, fuel: str, hub: str) -> pd.Series:
@@ -480,7 +623,7 @@ def _asset(prep: _Preparation, site: pd.Series, row: pd.Series) -> Asset | None:
     per_mwh = tech["capex_usd_per_kwh"] * level
     if storage and not np.isnan(duration):
         per_mw = per_mw + duration * per_mwh
-    fuel = _fuel_row(prep.tables["fuels"], tech["fuel"], site["gas_hub"]) if tech["fuel"] else None
+    fuel = prep.fuel(tech["fuel"], site["gas_hub"]) if tech["fuel"] else None
     co2 = float(tech["co2_t_per_mwh"])
     if np.isnan(co2):
         co2 = tech["heat_rate_mmbtu_per_mwh"] * (fuel["co2_t_per_mmbtu"] if fuel is not None else 0)
@@ -554,8 +697,7 @@ def _hall(prep: _Preparation, site: pd.Series, row: pd.Series) -> Hall | None:
 def _offer(
     prep: _Preparation, site: pd.Series, row: pd.Series, dearest: np.ndarray
 ) -> Offer | None:
-    steps = prep.tables["interconnection_steps"]
-    steps = steps[(steps["site"] == row["site"]) & (steps["offer"] == row["offer"])]
+    steps = prep.rows("interconnection_steps", site=row["site"], offer=row["offer"])
     steps = steps.sort_values("from_date")
     starts = np.array([p.start for p in prep.periods], dtype="datetime64[ns]")
     dates = steps["from_date"].to_numpy(dtype="datetime64[ns]")
@@ -564,11 +706,19 @@ def _offer(
         name: np.where(last >= 0, steps[name].to_numpy()[np.maximum(last, 0)], 0.0)
         for name in ("firm_mw", "flexible_mw")
     }
-    life = schedule.life_months(row["life_years"])
-    queue, upgrade, procurement, construction = (
-        prep.months(row, f"{s}_months") for s in ("queue", "upgrade", "procurement", "construction")
+    procurement, construction = (
+        prep.months(row, f"{s}_months") for s in ("procurement", "construction")
     )
-    served = np.array([p.month for p in prep.periods]) >= queue + upgrade
+    queue = service.result_month(row, prep.start, prep.step)
+    upgrade = service.upgrade_months(row, prep.tables["shared_upgrades"], prep.step)
+    month = np.array([p.month for p in prep.periods])
+    until = len(prep.periods)
+    if pd.notna(row["exit_date"]):
+        end = months_between(prep.start, row["exit_date"])
+        until = int(sum(p.month + p.months <= end for p in prep.periods))
+    stays = np.arange(len(prep.periods)) < until
+    served = (month >= queue + upgrade) & stays
+    transferable = (month >= row["transfer_months"]) & stays & (row["existing_mw"] > 0)
     variants = tuple(
         schedule.Variant(
             v.name, v.lead, v.possible & served & (last >= 0), v.at_risk, v.open_by, v.delivery
@@ -577,29 +727,36 @@ def _offer(
             site["jurisdiction"], row["permit_kind"], (procurement, construction, 0), prep.horizon
         )
     )
-    variants = tuple(v for v in variants if v.possible.any())
+    variants = tuple(v for v in variants if v.possible.any() or transferable.any())
     if not variants:
         return None
-    if row["curtailment_profile"]:
-        cut = prep.profile(row["curtailment_profile"])
-    else:
-        cut = np.zeros(HOURS_PER_YEAR)
-        cut[dearest[: int(row["curtailed_hours_per_year"])]] = 1.0
-    count = len(prep.periods)
+    cut, shed = service.cuts(row, dearest, prep.inputs.profiles)
 
     def money(kilo_usd: float) -> Money:
-        annuity = np.array(
-            [
-                discounted_annuity(prep.factor, p.month, life, prep.rate, row["life_years"])
-                for p in prep.periods
-            ]
+        return prep.annuity(kilo_usd, row["life_years"])
+
+    fixed = money(float(row["upgrade_cost_usd"]) * KILO)
+    shared = prep.shared_upgrades.get(row["shared_upgrade"])
+    if shared is not None and not shared.first_pays:
+        part = 1 / shared.shares
+        fixed = Money(
+            fixed.overnight + part * shared.usd * KILO, fixed.capital + part * shared.capital,
+            fixed.risk, fixed.cash,
+        )  # fmt: skip
+    highest = np.maximum(level["firm_mw"], row["existing_mw"] * transferable) + level["flexible_mw"]
+    agreements = prep.tables["service_agreements"]
+    agreements = agreements[
+        (agreements["site"] == row["site"]) & (agreements["offer"] == row["offer"])
+    ]
+    signed = tuple(
+        make_agreement(
+            a, prep.periods, prep.rate, prep.factor, highest_mw=float(highest.max()),
+            study_month=service.study_month(row, prep.start), offer_life_years=float(row["life_years"]),
+            until=until,
+            utility=site["utility"],
         )
-        return Money(
-            np.full(count, kilo_usd),
-            kilo_usd * annuity,
-            np.zeros(count),
-            tuple({p.month: 1.0} for p in prep.periods),
-        )
+        for _, a in agreements.iterrows()
+    )  # fmt: skip
 
     return Offer(
         site=row["site"],
@@ -609,27 +766,40 @@ def _offer(
         firm_mw=level["firm_mw"],
         flexible_mw=level["flexible_mw"],
         export_mw=float(row["export_mw"]),
-        fixed_money=money(float(row["upgrade_cost_usd"]) * KILO),
+        fixed_money=fixed,
         mw_money=money(float(row["cost_usd_per_kw"])),
         charge=float(row["capacity_charge_usd_per_kw_year"]),
         cut=prep.shared(cut),
         queue_months=queue,
         upgrade_months=upgrade,
+        kind=row["kind"],
+        shed=prep.shared(shed),
+        existing_mw=float(row["existing_mw"]),
+        transferable=transferable,
+        transfer_money=money(float(row["transfer_cost_usd"]) * KILO),
+        until=until,
+        shared_upgrade=row["shared_upgrade"],
+        grid_group=row["grid_group"],
+        agreements=signed,
     )
 
 
 def _site(prep: _Preparation, number: int, row: pd.Series) -> Site:
     name = row["site"]
     tariffs = prep.tariffs(row)
-    permits = prep.permits[prep.permits["jurisdiction"] == row["jurisdiction"]]
+    tariff = tariffs[0]
+    permits = prep.rows("permits", jurisdiction=row["jurisdiction"])
     keys = list(zip(permits["permit_kind"], permits["variant"], strict=True))
-    built = _chosen_rows(prep.tables["site_technologies"], name, "technology")
-    halls = _chosen_rows(prep.tables["campus_blocks"], name, "block")
-    offers = prep.tables["interconnections"]
-    offers = offers[offers["site"] == name]
+    built = _chosen_rows(prep, "site_technologies", name, "technology")
+    halls = _chosen_rows(prep, "campus_blocks", name, "block")
+    offers = prep.rows("interconnections", site=name)
+    lawful = regime_of(prep.tables["regimes"], row["market"], row["jurisdiction"])
     assets = [_asset(prep, row, r) for _, r in built.iterrows()]
+    service = tuple(
+        o for _, r in offers.iterrows() if (o := _offer(prep, row, r, tariff.dearest)) is not None
+    )
     fuels = {a.fuel for a in assets if a is not None and a.fuel}
-    fuel_rows = {f: _fuel_row(prep.tables["fuels"], f, row["gas_hub"]) for f in sorted(fuels)}
+    fuel_rows = {f: prep.fuel(f, row["gas_hub"]) for f in sorted(fuels)}
     return Site(
         site=name,
         name_row=number,
@@ -654,15 +824,23 @@ def _site(prep: _Preparation, number: int, row: pd.Series) -> Site:
         permit_mw=dict(zip(keys, permits["max_mw"], strict=True)),
         assets=tuple(a for a in assets if a is not None),
         halls=tuple(h for _, r in halls.iterrows() if (h := _hall(prep, row, r)) is not None),
-        offers=tuple(
-            o for _, r in offers.iterrows() if (o := _offer(prep, row, r, tariffs[0].dearest)) is not None
-        ),
+        offers=service,
         tariffs=tariffs,
         fuel_price={
             f: prep.shared(prep.hourly(r["price_usd_per_mmbtu"], r["price_profile"]) * KILO)
             for f, r in fuel_rows.items()
         },
         fuel_growth={f: float(r["price_growth_per_year"]) for f, r in fuel_rows.items()},
+        market=row["market"],
+        contracts=make_contracts(
+            prep.inputs, row, prep.periods, prep.start, (tariff.price, tariff.growth), prep.shared,
+            has_service=bool(service),
+        ),
+        clean={t.tariff: prep.shared(clean_share(prep.tables, prep.inputs.profiles, t.tariff))
+               for t in tariffs},
+        marginal_co2=marginal_co2(prep.tables, prep.inputs.profiles, tariff.tariff),
+        islanded=lawful is None or bool(lawful["islanded_self_supply"]),
+        parallel=lawful is None or bool(lawful["parallel_self_supply"]),
     )  # fmt: skip
 
 
@@ -774,6 +952,7 @@ def prepare(inputs: Inputs) -> Case:
         10.0, 3 * delay / HOURS_PER_MONTH, KILO * unserved_usd_per_mwh(prep.tables, prep.money_year)
     )
     sites = prep.tables["sites"]
+    group_years = {group: periods[members[0]].year for group, members in groups.items()}
     return Case(
         inputs=inputs,
         name=str(inputs.setting("case_name")),
@@ -795,7 +974,29 @@ def prepare(inputs: Inputs) -> Case:
         unserved_price=least if given is None else float(given) * KILO,
         allowed_unserved_share=float(allowed.max()) if len(allowed) else 0.0,
         groups={g: tuple(m) for g, m in groups.items()},
+        rules=make_rules(prep.tables, group_years),
+        hedges=make_hedges(prep.tables, group_years),
+        shared_upgrades=prep.shared_upgrades,
+        grid_groups={
+            r["grid_group"]: float(r["shared_mw"]) for _, r in prep.tables["grid_groups"].iterrows()
+        },
+        utilities=dict(zip(sites["site"], sites["utility"], strict=True)),
+        security_caps={
+            year: float(row["value"]) * KILO
+            for year in years
+            for _, row in _in_year(by_year("security_cap"), year).iterrows()
+        },
     )
+
+
+def regime_of(regimes: pd.DataFrame, market: str, jurisdiction: str) -> pd.Series | None:
+    """What is lawful at a place; a row that names the jurisdiction goes before its market's."""
+    rows = regimes[regimes["market"] == market]
+    for place in (jurisdiction, ""):
+        mine = rows[rows["jurisdiction"] == place]
+        if len(mine):
+            return mine.iloc[0]
+    return None
 
 
 def _in_year(rows: pd.DataFrame, year: int) -> pd.DataFrame:

@@ -18,6 +18,7 @@ import pandas as pd
 
 from optimizer.preparing.calendar import Period, make_periods, months_between
 from optimizer.preparing.schedule import life_months
+from optimizer.preparing.service import result_month, upgrade_months
 from optimizer.reading.inputs import Inputs
 
 Row = Mapping[Hashable, Any]
@@ -137,6 +138,7 @@ class _Reckoning:
         for row in sorted(tables["interconnection_steps"], key=lambda r: r["from_date"]):
             self.steps[row["site"], row["offer"]].append(row)
         self.tables = tables
+        self.shared_upgrades = inputs.tables["shared_upgrades"]
         self.dates: dict[int, pd.Timestamp] = {}
         self.means: dict[tuple[str, int], float] = {}
         self.limited = {
@@ -225,10 +227,15 @@ class _Reckoning:
         if not steps or not variants:
             return None
         permit = min(m for _, m in variants)
-        queue, upgrade, procurement, construction = (
-            self.months(row, f"{s}_months")
-            for s in ("queue", "upgrade", "procurement", "construction")
+        procurement, construction = (
+            self.months(row, f"{s}_months") for s in ("procurement", "construction")
         )
+
+        def chosen(of: Row, name: str) -> int:
+            return self.months(of, f"{name}_months")
+
+        queue = result_month(row, self.start, chosen)
+        upgrade = upgrade_months(row, self.shared_upgrades, chosen)
         opening = int(site["opening_months"])
         waits = {
             "queue and upgrades": queue + upgrade,
@@ -236,13 +243,18 @@ class _Reckoning:
             "first step of the offer": max(0, months_between(self.start, steps[0]["from_date"])),
             "opening of the site": opening + construction,
         }
+        if row["existing_mw"] > 0:
+            transfer = {"transfer": int(row["transfer_months"]), "opening of the site": opening}
+            waits = transfer if max(transfer.values()) < max(waits.values()) else waits
         month = max(waits.values())
         step = max(waits, key=lambda n: waits[n]) if month else "none"
         chain = ", ".join(f"{n} {m}" for n, m in waits.items() if m) or "no lead time"
+        before = 0 if "transfer" in waits else construction
+        first = self.start if "transfer" in waits else steps[0]["from_date"]
         fits = [
             p for p in self.periods
-            if p.month >= max(list(waits.values())[:2]) and p.start >= steps[0]["from_date"]
-            and self.opened(opening, p.month - construction)
+            if p.month >= max(list(waits.values())[:2]) and p.start >= first
+            and self.opened(opening, p.month - before)
         ]  # fmt: skip
         return self._earliest(site, row["offer"], "grid", month, fits, step, chain)
 
@@ -320,6 +332,9 @@ class _Reckoning:
             if since.get((name, "grid", row["offer"]), never) <= p.index:
                 level = [s for s in self.steps[name, row["offer"]] if s["from_date"] <= p.start]
                 grid = max(grid, level[-1]["firm_mw"] + level[-1]["flexible_mw"]) if level else grid
+                if row["existing_mw"] > 0 and row["transfer_months"] <= p.month:
+                    flexible = level[-1]["flexible_mw"] if level else 0.0
+                    grid = max(grid, row["existing_mw"] + flexible)
         fuelled, free, rates = 0.0, 0.0, []
         for technology, row in self.allowed[name].items():
             tech = self.technologies[technology]

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from optimizer.errors import Problems
+from optimizer.reading import checks_contracts, checks_service
 from optimizer.reading.checks_tariffs import tariffs_make_sense
 from optimizer.reading.commitments import commitments_make_sense
 from optimizer.reading.inputs import Inputs
@@ -114,7 +115,7 @@ def references_exist(inputs: Inputs, problems: Problems) -> None:
 
 def profiles_exist(inputs: Inputs, problems: Problems) -> None:
     """Named series are there and their values plausible."""
-    shares = {"load_profile", "profile", "curtailment_profile"}
+    shares = {"load_profile", "profile", "curtailment_profile", "carbon_free_profile"}
     for table in TABLES:
         for column in (c for c in table.columns if c.profile):
             for number, row in _rows(inputs, table.name):
@@ -353,7 +354,7 @@ def policies_are_clear(inputs: Inputs, problems: Problems) -> None:
     """One limit of a kind for a year; one scope of CO2 caps; years inside the plan."""
     table = inputs.tables["policies"]
     years = {d.year for d in inputs.tables["periods"]["start"] if not pd.isna(d)}
-    for number, row in table[table.duplicated(["kind", "year"])].iterrows():
+    for number, row in table[table.duplicated(["kind", "year", "applies_to"])].iterrows():
         problems.add("duplicate-limit", "policies", row=int(str(number)), column="kind",
                      found=row["kind"], expected="one limit of a kind for a year",
                      remedy="Remove one of the rows.")  # fmt: skip
@@ -428,9 +429,11 @@ CHECKS: tuple[Check, ...] = (
     sites_can_have_power,
     permits_exist,
     staircases_never_fall,
+    *checks_service.CHECKS,
     component_users_exist,
     policies_are_clear,
     demand_is_covered,
+    *checks_contracts.CHECKS,
     commitments_make_sense,
     tariffs_make_sense,
     values_are_plausible,

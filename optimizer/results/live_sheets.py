@@ -9,7 +9,8 @@ from xlsxwriter.format import Format
 from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
-from optimizer.results.live import FIRST_ROW, SHEET, Line, LiveMoney
+from optimizer.results.lines import Line
+from optimizer.results.live import FIRST_ROW, SHEET, LiveMoney
 
 CASHFLOW = "cashflow"
 HEADS = ("category", "site", "item", "period", "quantity", "unit", "price", "factor", "times",

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from optimizer.preparing.service import study_month
 from optimizer.reading.inputs import Inputs
 from optimizer.tables import BY_NAME
 
@@ -101,6 +102,7 @@ class _Reader:
         self.technologies = by_key(self.input["technologies"], "technology")
         self.halls = by_key(self.input["campus_blocks"], "block", "site")
         self.offers = by_key(self.input["interconnections"], "offer", "site")
+        self.upgrades = by_key(self.input["shared_upgrades"], "shared_upgrade")
         self.allowed = by_key(self.input["site_technologies"], "technology", "site")
         self.use = by_key(self.input["component_use"], "user_kind", "user")
         self.permits = by_key(self.input["permits"], "jurisdiction", "permit_kind", "variant")
@@ -169,7 +171,18 @@ class _Reader:
                 continue
             added = kind == "technology" and name == "construction"
             extra = self._added(site, item) if added else 0.0
-            found[name] = (*_range(TABLE_OF[kind], source, f"{name}_months", extra), factor)
+            if kind == "interconnection" and name == "queue":
+                if pd.notna(source["result_date"]):
+                    month = float(max(0, self._month(pd.Timestamp(source["result_date"]))))
+                    found[name] = (month, month, month, "fixed", factor)
+                    continue
+                extra = float(study_month(source, self.start))
+            table = TABLE_OF[kind]
+            if name == "upgrade" and source["shared_upgrade"]:
+                shared = self.upgrades[str(source["shared_upgrade"]),]
+                if shared["upgrade_months"] > source["upgrade_months"]:
+                    source, table = shared, "shared_upgrades"
+            found[name] = (*_range(table, source, f"{name}_months", extra), factor)
         return found
 
     def _added(self, site: str, technology: str) -> float:

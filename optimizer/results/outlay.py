@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from optimizer.model.parts.agreements import cash
 from optimizer.preparing.case import Case
 from optimizer.results.network import Build
 
@@ -99,6 +100,7 @@ def outlays(case: Case, tables: Mapping[str, pd.DataFrame], builds: list[Build])
         share = float(shares[key[2]]) if key[1] == "technology" else 0.0
         found.append(_of_build(key, build, payments, granted[build.permit], share))
     found += _grid(case, tables, by_key, granted)
+    found += _agreements(case, tables, by_key)
     found += _permits(case, tables, builds, granted)
     found += _openings(case, tables, builds)
     return found
@@ -157,24 +159,76 @@ def _grid(
     names = table["variant"].fillna("").astype(str)
     for (site, name, variant), rows in table.groupby(["site", "offer", names], sort=False):
         offer = next(o for o in case.sites[str(site)].offers if o.offer == name)
-        build, last = None, 0.0
+        build, last, wide = None, 0.0, False
         for r in sorted(rows.itertuples(), key=lambda r: place[str(r.period)].index):
             period = place[str(r.period)]
             key = (str(site), "interconnection", str(name), str(variant), period.name)
-            mw = float(r.firm_mw + r.flexible_mw)
+            # Of an existing connection only what goes beyond it is built.
+            taken = float(r.firm_mw + r.flexible_mw)
+            mw = max(last, taken - offer.existing_mw)
+            widens = offer.existing_mw == 0 or mw > 1e-6 or float(r.flexible_mw) > 1e-6
             usd = 1e3 * float(offer.mw_money.overnight[period.index]) * (mw - last)
+            if widens and not wide:
+                usd += 1e3 * float(offer.fixed_money.overnight[period.index])
             if build is None:
                 build = by_key[key]
-                usd += 1e3 * float(offer.fixed_money.overnight[period.index])
-                steps = build.steps
-                first = (
-                    "upgrade" if steps["upgrade"].end > steps["upgrade"].start else "procurement"
-                )
-                signed = steps[first].start
-            last = mw
+                usd += 1e3 * float(offer.transfer_money.overnight[period.index])
+                signed = _signed(build)
+            last, wide = mw, wide or widens
             if usd:
                 yield Outlay(key, {period.month: usd}, signed, granted[build.permit],
                              build.steps["construction"].start, period.month)  # fmt: skip
+
+
+def _signed(build: Build) -> int:
+    """Month from which a connection is committed: upgrades begin, or the substation is ordered."""
+    upgrade = build.steps["upgrade"]
+    return build.steps["upgrade" if upgrade.end > upgrade.start else "procurement"].start
+
+
+def _agreements(
+    case: Case, tables: Mapping[str, pd.DataFrame], by_key: dict[Key, Build]
+) -> Iterator[Outlay]:
+    """Deposits, security, contributions and fees of agreements; upgrades that are shared."""
+    place = {p.name: p for p in case.periods}
+    builds: dict[tuple[str, str], Build] = {}
+    for (site, kind, item, _, _), b in by_key.items():
+        if kind == "interconnection":
+            builds.setdefault((site, item), b)
+    table = tables.get("agreements", pd.DataFrame())
+    for r in table.itertuples():
+        build = builds[str(r.site), str(r.offer)]
+        period, first = place[str(r.period)], place[build.period]
+        offer = next(o for o in case.sites[str(r.site)].offers if o.offer == r.offer)
+        terms = next(a for a in offer.agreements if a.agreement == r.agreement)
+        key = (str(r.site), "interconnection", f"{r.offer}/{r.agreement}", "", period.name)
+        paid: dict[int, float] = {}
+        if period.name == first.name:
+            if terms.study_fee:
+                paid[terms.study_month] = 1e3 * terms.study_fee
+            for month, _, usd in cash(terms, first.index, case):
+                paid[month] = paid.get(month, 0.0) + 1e3 * usd * float(r.contract_mw)
+        before = table[(table["site"] == r.site) & (table["agreement"] == r.agreement)
+                       & (table["offer"] == r.offer)]  # fmt: skip
+        earlier = [float(x.reduced_mw) for x in before.itertuples()
+                   if place[str(x.period)].index < period.index]  # fmt: skip
+        fee = (
+            1e3
+            * terms.reduction_fee
+            * (float(r.reduced_mw) - max(earlier, default=0.0) - float(r.reassigned_mw))
+        )
+        if fee:
+            paid[period.month] = paid.get(period.month, 0.0) + fee
+        if paid:
+            signed = min(int(terms.signed[first.index]), min(paid))
+            yield Outlay(key, paid, signed, 0, signed, build.online)
+    for r in tables.get("shared_upgrades", pd.DataFrame()).itertuples():
+        period, upgrade = place[str(r.period)], case.shared_upgrades[str(r.shared_upgrade)]
+        mine = [builds[k] for k in upgrade.users if k in builds and k[0] == r.site]
+        usd = upgrade.usd * float(r.paid_share)
+        yield Outlay((str(r.site), "interconnection", upgrade.name, "", period.name),
+                     {period.month: usd}, min(_signed(b) for b in mine), 0, period.month,
+                     period.month)  # fmt: skip
 
 
 def _permits(

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pandas as pd
 
+from optimizer.settings import WARN_SHARE
+
+QUESTIONS = {"why_not_sites": "sites not chosen", "runner_up": "sources", "worth": "limits"}
+"""What the questions of a table are about."""
 LEAST_MW = 0.5
 """Less than this is not named: it would read as 0 MW."""
 
@@ -28,7 +33,8 @@ def month(date: str | None) -> str:
 def screen(summary: dict[str, Any], tables: dict[str, pd.DataFrame]) -> list[tuple[str, str]]:
     """The plan on one screen: at most nine lines as (heading, text); the tenth is the folder's.
 
-    One more says what has changed against a result that was to be preferred.
+    One more says what has changed against a result that was to be preferred, one what the plan
+    costs to run without perfect foresight.
     """
     sites = tables["sites"]
     opened = sites[sites["opened"].astype(bool)].sort_values("open_date")
@@ -84,7 +90,54 @@ def _proof(summary: dict[str, Any]) -> list[tuple[str, str]]:
     if check:
         state = "passed" if check["passed"] else "FAILED"
         said.append(("Check", f"{state}, largest violation {check['max_violation']:.1e}"))
+    if check.get("rolling"):
+        said.append(("No foresight", without_foresight(check["rolling"])))
     return said
+
+
+def without_foresight(found: dict[str, Any]) -> str:
+    """What the plan costs to run by forecasts, in one line."""
+    if not found["sites"]:
+        return f"not run: {_some(found['left_out'], 2) or 'the last year has no load'}"
+    share = found["extra_share"]
+    more = f"{share:+.1%}" if share is not None and share < 1 else f"+{money(found['extra_usd'])}"
+    said = (
+        f"running costs {money(found['operating_cost_usd'])} ({more}) in {_years(found)}, with "
+        f"{found['foresight_hours']} h of forecasts off by {found['forecast_error']:.0%}; "
+        f"{found['unserved_mwh']:,.3g} MWh unserved"
+    )
+    return f"{said}; WARNING: above {WARN_SHARE:.0%}" if found["warning"] else said
+
+
+def _years(found: dict[str, Any]) -> str:
+    """Which hours were run, such as ``2031 of 3 sites``."""
+    sites, periods = found["sites"], found["periods"]
+    where = sites[0] if len(sites) == 1 else f"{len(sites)} sites"
+    last = f"{periods[0]} to {periods[-1]}" if len(periods) > 1 else periods[0]
+    return f"{last} of {where}"
+
+
+def unasked(summary: dict[str, Any]) -> str:
+    """Which questions why it is this plan were left, and how to ask them; blank if none was.
+
+    The time for all is that of the answered ones in proportion, and half as much again.
+    """
+    why = summary.get("why") or {}
+    counts = {words: why.get(name) or {} for name, words in QUESTIONS.items()}
+    left = {words: n["not asked"] for words, n in counts.items() if n.get("not asked")}
+    if not left:
+        return ""
+    of = sum(sum(n.values()) for n in counts.values())
+    # What months, latencies and prices of what all sites share answer takes no time.
+    quick = ("not asked", "input", "prices")
+    asked = sum(count for n in counts.values() for basis, count in n.items() if basis not in quick)
+    parts = ", ".join(f"{n} about {words}" for words, n in left.items())
+    said = f"{sum(left.values())} of {of} questions why ({parts})"
+    seconds = (summary.get("timing") or {}).get("why")
+    if not asked or not seconds:
+        return f"{said}; a longer --why-time asks them"
+    most = 1.5 * seconds * (asked + sum(left.values())) / asked
+    return f"{said}; --why-time {10 * math.ceil(most / 10):.0f} is about enough for all"
 
 
 def _tied(summary: dict[str, Any]) -> str:

@@ -160,10 +160,11 @@ def _fill(
 
 def _write_hours(path: Path, dispatch: pd.DataFrame) -> None:
     """The hourly series in pieces: no second copy of them in memory, and sites can be read alone."""
-    schema = pa.Schema.from_pandas(dispatch.iloc[:PIECE], preserve_index=False)
+    text = {c: str for c in ("site", "period")}
+    schema = pa.Schema.from_pandas(dispatch.iloc[:PIECE].astype(text), preserve_index=False)
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for at in range(0, max(1, len(dispatch)), PIECE):
-            piece = dispatch.iloc[at : at + PIECE]
+            piece = dispatch.iloc[at : at + PIECE].astype(text)
             writer.write_table(pa.Table.from_pandas(piece, schema, preserve_index=False))
 
 

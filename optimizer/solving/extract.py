@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,12 +15,12 @@ from optimizer.model.blocks.grid import carbon_price, growth
 from optimizer.model.build import Planning
 from optimizer.model.parts.common import added, standing
 from optimizer.model.parts.water import cooling_m3_per_mw
-from optimizer.preparing.case import Asset, Case, Hall, Site
+from optimizer.preparing.case import Asset, Case, Hall, Offer, Site
 from optimizer.preparing.schedule import Variant
 from optimizer.preparing.tariffs import Tariff
 from optimizer.results.plan import Plan
 from optimizer.settings import SolveReport
-from optimizer.solving import bills
+from optimizer.solving import bills, extract_agreements, extract_contracts
 from optimizer.solving.oracles import BlockOracle
 from optimizer.solving.planning_arrays import PlanningArrays
 from optimizer.solving.truth import Truth
@@ -28,7 +28,7 @@ from optimizer.solving.truth import Truth
 NOISE = 1e-7
 TABLES = (
     "sites", "campus", "capacity", "interconnection", "permits", "placement", "backlog",
-    "schedule", "operation", "bills", "costs", "cashflow", "limits",
+    "schedule", "operation", "bills", "costs", "cashflow", "limits", *extract_agreements.COLUMNS,
 )  # fmt: skip
 COLUMNS: dict[str, tuple[str, ...]] = {
     "sites": ("site", "longitude", "latitude", "market", "jurisdiction", "opened", "open_period",
@@ -50,6 +50,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "costs": ("category", "site", "item", "period", "usd"),
     "cashflow": ("date", "site", "category", "item", "usd"),
     "limits": ("limit", "scope", "period_or_year", "used", "limit_value", "unit", "binding"),
+    **extract_agreements.COLUMNS,
 }  # fmt: skip
 
 
@@ -62,11 +63,16 @@ def cleaned(planning: Planning, arrays: PlanningArrays, x: np.ndarray) -> np.nda
     case = planning.case
     for name, site in case.sites.items():
         block = planning.model.site[name]
-        for variable in (block.built_mw, block.built_mwh, *_grid_levels(block, site)):
+        signed = (block.ppa_mw,) if site.contracts else ()
+        ends = {offer.offer: offer.until for offer in site.offers}
+        for variable in (block.built_mw, block.built_mwh, *_grid_levels(block, site), *signed):
             keys = dict.fromkeys(k[:-1] for k in variable)
             for key in keys:
                 last = 0.0
-                for p in range(len(case.periods)):
+                until = len(case.periods)
+                if variable in _grid_levels(block, site):
+                    until = ends[key[0]]
+                for p in range(until):
                     here = max(last, float(pyo.value(variable[(*key, p)])))
                     here = last if here - last < NOISE else here
                     variable[(*key, p)].set_value(here, skip_validation=True)
@@ -88,6 +94,8 @@ def cleaned(planning: Planning, arrays: PlanningArrays, x: np.ndarray) -> np.nda
             if (w, r, p) in site.place
         )
         missing.set_value(max(0.0, case.demand[w, r, p] - placed), skip_validation=True)
+    extract_contracts.make_consistent(planning.model, case)
+    extract_agreements.clean(planning)
     for k, v in enumerate(arrays.variables):
         y[k] = v.value
     for name, site in case.sites.items():
@@ -117,6 +125,57 @@ def _value(expression: Any) -> float:
     return float(pyo.value(expression))
 
 
+class _Hours:
+    """The hourly series of all blocks, filled in block by block.
+
+    Each series is there once, over all ``rows``; pages of it that stay 0 take no memory.
+    """
+
+    def __init__(self, rows: int) -> None:
+        self.rows, self.filled = rows, 0
+        self.blocks: list[tuple[str, str, int]] = []
+        self.series: dict[str, np.ndarray] = {}
+
+    def add(self, block: dict[str, Any]) -> None:
+        """The series of one block by name, with its site and period."""
+        count = len(block["hour"])
+        part = slice(self.filled, self.filled + count)
+        self.filled += count
+        self.blocks.append((block["site"], block["period"], count))
+        for name, values in block.items():
+            if name in ("site", "period"):
+                continue
+            if name not in self.series:
+                self.series[name] = np.zeros(self.rows, dtype=np.asarray(values).dtype)
+            if values.any():
+                self.series[name][part] = values
+
+    def frames(self) -> list[dict[str, Any]]:
+        """The series of each block by name, with its site and period; views, not copies."""
+        found, first = [], 0
+        for site, period, count in self.blocks:
+            part = slice(first, first + count)
+            series = {name: values[part] for name, values in self.series.items()}
+            found.append({"site": site, "period": period, **series})
+            first += count
+        return found
+
+    def table(self) -> pd.DataFrame:
+        """One row an hour of a block; site and period by number, their names once."""
+        if not self.blocks:
+            return pd.DataFrame(columns=["site", "period", "hour", "it_mw", "load_mw", "import_mw",
+                                         "export_mw", "unserved_mw"])  # fmt: skip
+        sites, periods, lengths = zip(*self.blocks, strict=True)
+        columns: dict[str, Any] = {}
+        for name, blocks in (("site", sites), ("period", periods)):
+            known = list(dict.fromkeys(blocks))
+            number = {value: k for k, value in enumerate(known)}
+            codes = np.repeat(np.array([number[b] for b in blocks], dtype=np.int16), lengths)
+            columns[name] = pd.Categorical.from_codes(codes, known)
+        # Not copied into one block: that would be all of it twice.
+        return pd.DataFrame({**columns, **self.series}, copy=False)
+
+
 class Extraction:
     """Collects rows of the result tables."""
 
@@ -128,7 +187,8 @@ class Extraction:
         self.case: Case = planning.case
         self.x, self.truth = x, truth
         self.rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in TABLES}
-        self.frames: list[dict[str, Any]] = []
+        self.hours = _Hours(sum(len(oracle.shape(site, p).hours) for site, p in truth.operating))
+        self.bills: dict[tuple[str, int], dict[str, extract_agreements.Bill]] = {}
         load(arrays, x)
 
     # -- decisions ------------------------------------------------------------------------
@@ -148,6 +208,7 @@ class Extraction:
                 self._asset(block, site, asset)
             if site.offers:
                 self._grid(block, site)
+                extract_agreements.grid_cash(self, block, site)
             for (kind, variant), permit in (block.find_component("permit") or {}).items():
                 if permit.value is not None and permit.value > 0.5:
                     cost = site.permit_cost[kind, variant] / self.case.factor[0] * 1e3
@@ -266,16 +327,11 @@ class Extraction:
                         _value(level[(*key, p)]) for level in (block.firm_mw, block.flexible_mw)
                     )
                     new = round(_value(added(block.connected, key, p)))
-                    new_mw = _value(added(block.firm_mw, key, p)) + _value(
-                        added(block.flexible_mw, key, p)
-                    )
+                    usd = 1e3 * _grid_payment(block, offer, key, p)
                     self.rows["interconnection"].append(
                         (site.site, offer.offer, variant.name, period.name, 1, firm, flexible,
                          offer.export_mw)
                     )  # fmt: skip
-                    usd = 1e3 * (
-                        offer.fixed_money.overnight[p] * new + offer.mw_money.overnight[p] * new_mw
-                    )
                     self._cash(period.month, site.site, "interconnection", offer.offer, usd)
                     if new:
                         name = (site.site, "interconnection", offer.offer)
@@ -320,10 +376,12 @@ class Extraction:
                 )
 
     def operation(self) -> None:
-        """Dispatch, its energy, emissions and money, for each site and period with load."""
-        for (site_name, p), operated in sorted(
-            self.truth.operating.items(), key=lambda kv: (kv[0][0], kv[0][1])
-        ):
+        """Dispatch, its energy, emissions and money, for each site and period with load.
+
+        What has been entered is taken out of the truth: two dispatches of all hours are many GB.
+        """
+        for site_name, p in sorted(self.truth.operating):
+            operated = self.truth.operating.pop((site_name, p))
             assert operated.dispatch is not None
             shape = self.oracle.shape(site_name, p)
             at = np.maximum(self.x[self.arrays.link[site_name][:, p]], 0.0)
@@ -331,8 +389,9 @@ class Extraction:
             upper[shape.unbounded] = np.inf
             values = np.clip(operated.dispatch, 0.0, upper)
             self._operate(self.case.sites[site_name], p, shape, at, values)
+        frames = {(f["site"], f["period"]): f for f in self.hours.frames()}
         for name, site in self.case.sites.items():
-            self._bills(name, site)
+            self._bills(name, site, frames)
 
     def _tariff(self, name: str, p: int) -> Tariff | None:
         """The tariff under which a site is connected in a period."""
@@ -344,14 +403,15 @@ class Extraction:
         chosen = [t for t in site.tariffs if several and _value(block.taken[t.tariff, p]) > 0.5]
         return chosen[0] if chosen else site.tariff
 
-    def _bills(self, name: str, site: Site) -> None:
+    def _bills(
+        self, name: str, site: Site, hours: Mapping[tuple[str, str], dict[str, Any]]
+    ) -> None:
         """Bills of a site, and their money by category."""
         case, block = self.case, self.planning.model.site[name]
         taken = {p.index: t for p in case.periods if (t := self._tariff(name, p.index))}
         basis = links.contract_basis(case, site) if taken else []
         contract = {p: sum(_value(block.links[p][link]) for link in basis) for p in taken}
-        frames = {p.index: f for p in case.periods for f in self.frames
-                  if f["site"] == name and f["period"] == p.name}  # fmt: skip
+        frames = {p.index: hours[name, p.name] for p in case.periods if (name, p.name) in hours}
         for period, tariff, lines in bills.site_bills(case, site, taken, frames, contract):
             paid: dict[str, float] = {}
             for line in lines:
@@ -405,16 +465,31 @@ class Extraction:
         if site.offers:
             tariff = self._tariff(site.site, p) or site.tariff
             co2 = float(frame["import_mw"] @ tariff.co2[shape.hours])
+            co2 += float(extract_contracts.delivered(site, series) @ site.grid_co2[shape.hours])
+            clean = site.clean[tariff.tariff][shape.hours]
             metric("grid", "import_mwh", frame["import_mw"].sum())
+            metric("grid", "clean_mwh", float(frame["import_mw"] @ clean))
             metric("grid", "export_mwh", frame["export_mw"].sum())
             metric("grid", "co2_t", co2)
             self._money("carbon", site, p, "grid", co2 * grid_carbon)
+        extract_contracts.pass_of_contracts(
+            self.planning.model.site[site.site], site, period, series, frame, metric,
+            lambda item, kilo_usd: self._money("contract_energy", site, p, item, kilo_usd),
+        )  # fmt: skip
         for asset in site.assets:
             k = shape.links.index(links.power(asset))
             if at[k] <= 0 and not asset.is_storage:
                 continue
             self._operate_asset(site, p, shape, asset, at[k], series, frame, metric)
-        self.frames.append(frame)
+        if site.agreements:
+            through = [
+                v for k, v in frame.items() if k == "import_mw" or k.startswith("delivery_mw:")
+            ]
+            quantities = dict(zip(shape.links, at.tolist(), strict=True))
+            self.bills[site.site, p] = extract_agreements.bill(
+                self, site, p, quantities, np.sum(through, axis=0)
+            )
+        self.hours.add(frame)
 
     def _operate_asset(
         self, site: Site, p: int, shape: Shape, asset: Asset, mw: float,
@@ -454,25 +529,7 @@ class Extraction:
 
     def dispatch(self) -> pd.DataFrame:
         """All hours of all blocks; series that a site does not have are 0."""
-        names: dict[str, None] = {}
-        for frame in self.frames:
-            names.update(dict.fromkeys(frame))
-        if not self.frames:
-            return pd.DataFrame(columns=["site", "period", "hour", "it_mw", "load_mw", "import_mw",
-                                         "export_mw", "unserved_mw"])  # fmt: skip
-        lengths = [len(f["hour"]) for f in self.frames]
-        columns: dict[str, Any] = {
-            key: pd.Categorical(np.repeat([f[key] for f in self.frames], lengths))
-            for key in ("site", "period")
-        }
-        for name in names:
-            if name not in columns:
-                columns[name] = np.concatenate(
-                    [f.get(name, np.zeros(n)) for f, n in zip(self.frames, lengths, strict=True)]
-                )
-        frame = pd.DataFrame(columns)
-        frame["site"], frame["period"] = frame["site"].astype(str), frame["period"].astype(str)
-        return frame
+        return self.hours.table()
 
     # -- limits ---------------------------------------------------------------------------
 
@@ -513,6 +570,7 @@ class Extraction:
         for year, budget in case.budgets.items():
             used = paid.loc[pd.to_datetime(paid["date"]).dt.year == year, "usd"].sum()
             yield "budget", "all sites", str(year), float(used), budget * 1e3, "USD"
+        yield from extract_agreements.limits(self)
         yield from self._slots()
 
     def _water(self, name: str, site: Site) -> Iterator[tuple[str, str, str, float, float, str]]:
@@ -539,6 +597,18 @@ class Extraction:
                 limit = sum(v for m, v in component.supply.items() if m < end and (
                     component.stockable or m >= start))  # fmt: skip
                 yield "component slots", component.component, period.name, used, limit, "slots"
+
+
+def _grid_payment(block: pyo.Block, offer: Offer, key: tuple[str, str], p: int) -> float:
+    """What connecting, or more MW, costs in p, undiscounted [k$]."""
+    new = round(_value(added(block.connected, key, p)))
+    fixed, per_mw = offer.fixed_money.overnight[p], offer.mw_money.overnight[p]
+    if offer.existing_mw > 0:
+        wider = round(_value(added(block.extended, key, p)))
+        more = _value(added(block.beyond_mw, key, p))
+        return float(offer.transfer_money.overnight[p] * new + fixed * wider + per_mw * more)
+    more = _value(added(block.firm_mw, key, p)) + _value(added(block.flexible_mw, key, p))
+    return float(fixed * new + per_mw * more)
 
 
 def _payments(asset: Asset, v: int, p: int, mw: float, mwh: float) -> dict[int, float]:
@@ -569,10 +639,16 @@ def to_plan(
     extraction.compute()
     extraction.costs()
     extraction.operation()
+    extract_agreements.agreement_rows(extraction, extraction.bills)
     extraction.limits()
     tables = {
         name: pd.DataFrame(extraction.rows[name], columns=list(COLUMNS[name])) for name in TABLES
     }
+    bought = extract_contracts.ContractTables(
+        planning.model, planning.case, extraction.hours.frames()
+    )
+    for name, rows in bought.tables().items():
+        tables[name] = pd.DataFrame(rows, columns=list(extract_contracts.COLUMNS[name]))
     report.objective = float(tables["costs"]["usd"].sum())
     report.bound = min(report.bound, report.objective)
     return Plan(planning.case.inputs, tables, extraction.dispatch(), report)

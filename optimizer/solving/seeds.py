@@ -51,12 +51,14 @@ def mixes(case: Case, site_name: str, period: int, names: Sequence[str]) -> Iter
     thermal = [a for a in site.assets if a.kind == "thermal"]
     at = {n: k for k, n in enumerate(names)}
     peak = 100 * float(site.pue.max())
+    hours = case.periods[period].hours
     for grid, firm, variable, stored in MIXES:
         x = np.zeros(len(names))
         x[[n.startswith("it_mw:") for n in names]] = 100 / len(case.workloads)
         if site.offers:
             firm = peak * (grid if thermal else max(grid, 1.05))
             x[at[links.FIRM]] = firm
+            x[[n.startswith(links.CONTRACT) for n in names]] = firm
             x[at[links.under(site, links.FIRM, site.tariff)]] = firm
             for name, k in at.items():
                 if name.startswith(links.PEAK):
@@ -72,5 +74,6 @@ def mixes(case: Case, site_name: str, period: int, names: Sequence[str]) -> Iter
             if a.is_storage:
                 x[at[links.energy(a)]] = 4 * peak * share
         x[[n in (links.CO2, links.WATER) for n in names]] = 1e6
+        x[[n.startswith(links.MATCHED) for n in names]] = 2e-3 * peak * len(hours)
         price = 0.03 if case.co2_caps and stored > 0.5 else 0.0
         yield Task(site_name, period, x, price)

@@ -1,7 +1,9 @@
 """Input tables: every column declared once."""
 
 from optimizer.tables import (
+    agreements,
     commitments,
+    contracts,
     demand,
     grid,
     limits,
@@ -33,6 +35,12 @@ TABLES: tuple[Table, ...] = (
     tariffs.SITE_TARIFFS,
     grid.INTERCONNECTIONS,
     grid.INTERCONNECTION_STEPS,
+    contracts.CONTRACTS,
+    contracts.SITE_CONTRACTS,
+    agreements.SERVICE_AGREEMENTS,
+    agreements.SHARED_UPGRADES,
+    agreements.GRID_GROUPS,
+    agreements.REGIMES,
     limits.PERMITS,
     limits.COMPONENTS,
     limits.SUPPLY,

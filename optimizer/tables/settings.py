@@ -30,6 +30,13 @@ KEYS: tuple[Column, ...] = (
         minimum=0.0,
         maximum=0.5,
     ),
+    Column(
+        "inflation_per_year",
+        "Inflation, by which nominal escalation of contracts is made real; needed only for it",
+        unit="1/year",
+        minimum=-0.1,
+        maximum=0.5,
+    ),
     text(
         "lead_times",
         "Which of the low, likely, high months the plan uses",

@@ -14,6 +14,7 @@ import pytest
 from openpyxl.worksheet.worksheet import Worksheet
 
 from tests.docs.pages import ROOT, SHELL, blocks
+from tests.processes import command
 
 FILE = ROOT / "docs" / "first_case.md"
 PAGE, BLOCKS = FILE.read_text("utf-8"), blocks(FILE)
@@ -22,8 +23,7 @@ FIRST_ROW = 3
 
 
 def call(cwd: Path, line: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "optimizer", *line.split()[1:]]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd)
+    return command(*line.split()[1:], cwd=cwd)
 
 
 def shell() -> list[str]:

@@ -17,7 +17,16 @@ ROWS = (pyo.Constraint, pyo.ConstraintList, pyo.Objective)
 def everything() -> pyo.ConcreteModel:
     """A case in which every part of the model applies."""
     rows = base(sites=2)
-    add_grid(rows, 10, 5, export_mw=5, permit_kind="air")
+    add_grid(rows, 10, 5, export_mw=5, permit_kind="air", existing_mw=5, shared_upgrade="line",
+             grid_group="west")  # fmt: skip
+    rows["shared_upgrades"] = [{"shared_upgrade": "line", "cost_usd": 1e6}]
+    rows["grid_groups"] = [{"grid_group": "west", "shared_mw": 15}]
+    rows["regimes"] = [{"market": "ERCOT", "parallel_self_supply": "no"}]
+    rows["service_agreements"] = [
+        {"site": "site0", "offer": "grid", "agreement": name, "security_usd_per_kw": 100,
+         "demand_price_usd_per_kw_month": 5, "minimum_demand_share": 0.8,
+         "energy_price_usd_per_mwh": 5, "minimum_energy_share": 0.5, "reducible_share": 0.2,
+         "reducible_after_years": 0, "reduction_fee_usd_per_kw": 5, "reassignable": "yes"} for name in ("short", "long")]  # fmt: skip
     rows["tariffs"][0] |= {"export_price_share": 0.5, "co2_t_per_mwh": 0.4}
     engine = rows["technologies"][0]
     engine |= {"permit_kind": "air", "water_m3_per_mwh": 0.1, "nox_kg_per_mwh": 0.1,
@@ -27,7 +36,7 @@ def everything() -> pyo.ConcreteModel:
     rows["permits"] = [{"jurisdiction": "TX", "permit_kind": "air", "variant": "standard",
                         "months": 0, "max_nox_short_tons_per_year": 100, "max_mw": 50}]  # fmt: skip
     for site in rows["sites"]:
-        site |= {"water_limit_m3_per_year": 1e6, "cooling_water_m3_per_mwh": 0.3,
+        site |= {"utility": "one", "water_limit_m3_per_year": 1e6, "cooling_water_m3_per_mwh": 0.3,
                  "gas_limit_mmbtu_per_hour": 1000}  # fmt: skip
     rows["components"] = [{"component": "transformer", "unit": "MVA"}]
     rows["supply"] = [{"component": "transformer", "date": "2027-01-01", "amount": 100}]
@@ -36,7 +45,17 @@ def everything() -> pyo.ConcreteModel:
     rows["policies"] = [
         {"policy": "cap", "kind": "co2_cap", "value": 1e6, "scope": "total"},
         {"policy": "budget", "kind": "budget", "value": 1e9},
-    ]
+        {"policy": "annual", "kind": "cfe_annual", "value": 0.5, "max_excess_share": 0.1},
+        {"policy": "hourly", "kind": "cfe_hourly", "value": 0.5, "applies_to": "portfolio",
+         "max_excess_share": 0.1},
+        {"policy": "hedge", "kind": "hedged_share_max", "value": 0.9},
+        {"policy": "both", "kind": "hedged_share_max", "value": 0.8, "applies_to": "portfolio"},
+        {"policy": "bank", "kind": "security_cap", "value": 1e7},
+    ]  # fmt: skip
+    rows["contracts"] = [{"contract": "base", "kind": "physical", "market": "ERCOT",
+                          "shape": "baseload", "price_usd_per_mwh": 30, "term_years": 10,
+                          "minimum_take_share": 0.5}]  # fmt: skip
+    rows["site_contracts"] = [{"site": "*", "contract": "base", "min_mw": 1, "max_mw": 9}]
     return build_monolith(case(rows)).model
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from optimizer import Case
 from tests.docs.pages import PAGES, ROOT, SHELL, Code, blocks
+from tests.processes import script
 
 NO_NETWORK = re.compile(r"""(?:src|href)=["']?(?:https?:)?//[^"'> ]*|url\(["']?(?:https?:)?//""")
 PROGRAMS = {"optimizer", "python", "python3", "pip", "pytest", "mkdocs"}
@@ -108,10 +109,8 @@ def test_every_block_says_what_it_is() -> None:
 )  # fmt: skip
 def test_python_runs(page: Path, tmp_path: Path) -> None:
     (tmp_path / "inputs").symlink_to(ROOT / "inputs")
-    script = "\n".join(code.text for code in blocks(page) if code.language == "python")
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True
-    )
+    text = "\n".join(code.text for code in blocks(page) if code.language == "python")
+    done = script(text, tmp_path)
     assert done.returncode == 0, done.stderr
 
 

@@ -203,7 +203,22 @@ def summary_of(tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
         "co2_onsite_t": 4.0e5, "co2_grid_t": 1.0e4, "water_m3": 5.2e4, "land_km2": 3.2,
         "unserved_mwh": 0.0, "sites": [], "capacity": [],
         "verification": {"max_violation": 3e-9, "passed": True, "objective_recomputed": total},
-        "timing": {"read": 0.4, "solve": 31.0}, "problem": {"rows": 1200, "columns": 900},
+        "tied_sites": [
+            {"site": "Cheyenne", "opened": True, "extra_usd": 1.2e6, "basis": "checked"},
+            {"site": "Memphis", "opened": False, "extra_usd": -2e5, "basis": "estimate"}],
+        "changed_decisions": {
+            "against": "last year", "count": 2, "by_kind": {"halls": 1, "grid": 1},
+            "decisions": [
+                {"site": "Abilene", "kind": "halls", "item": "hall_block", "before": "none",
+                 "now": "1 from 2027-07, 2 from 2028-04"},
+                {"site": "Cheyenne", "kind": "grid", "item": HOSTILE, "before": "1 from 2028-01",
+                 "now": "none"}],
+            "sizes": [{"site": "Abilene", "kind": "MW", "item": "solar",
+                       "before": "60 from 2027-07", "now": "80 from 2027-07"}],
+            "left_out": ["site Lubbock"], "cost_of_staying_close_usd": 642_000.0},
+        "why": {"why_not_sites": {"checked": 1}, "runner_up": {"estimate": 1, "not asked": 1},
+                "worth": {"checked": 1}, "delay_causes": {"queue": 600.0}},
+        "timing": {"read": 0.4, "solve": 31.0, "why": 2.0}, "problem": {"rows": 1200, "columns": 900},
         "peak_memory_mb": 310.0,
         "progress": [
             {"seconds": 1.0, "phase": "bound", "bound": 0.8 * total, "best": None, "gap": None},
@@ -239,10 +254,14 @@ def many_sites(opened: int, closed: int) -> dict[str, pd.DataFrame]:
              "Memphis": [f"Other {k:03d}" for k in range(closed)]}  # fmt: skip
     for table, column in [(name, "site") for name in tables] + [("limits", "scope")]:
         found = tables[table]
-        if column in found:
-            repeated = [found[found[column] == old].assign(**{column: new})
-                        for old, some in names.items() for new in some]  # fmt: skip
-            tables[table] = pd.concat([found, *(t for t in repeated if len(t))], ignore_index=True)
+        if column not in found:
+            continue
+        repeated = []
+        for old, some in names.items():
+            mine = found[found[column] == old]
+            again = mine.iloc[np.tile(np.arange(len(mine)), len(some))]
+            repeated.append(again.assign(**{column: np.repeat(some, len(mine))}))
+        tables[table] = pd.concat([found, *(t for t in repeated if len(t))], ignore_index=True)
     return tables
 
 

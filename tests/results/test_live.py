@@ -21,7 +21,8 @@ from optimizer.preparing import finance
 from optimizer.preparing.calendar import discount_factors
 from optimizer.results import live
 from optimizer.results.formulas import Formula, discount, discount_sum, interest, recovery
-from optimizer.results.live import FIRST_ROW, Line, LiveMoney
+from optimizer.results.lines import Line
+from optimizer.results.live import FIRST_ROW, LiveMoney
 from optimizer.results.verify import verify_plan
 from optimizer.results.workbook import write_plan_workbook
 from tests.support import Rows, add_grid, base, inputs, technology

@@ -24,14 +24,10 @@ from optimizer.results.write import load_result
 from tests.results.fake_result import HOSTILE, write_fake_result
 from tests.support import base, inputs
 
-QUICKSTART = Path(__file__).parents[2] / "inputs" / "quickstart"
-
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("packs") / "result"
-    solve(Case.load(QUICKSTART), gap=0.3).write(made)
-    return made
+def folder(rough_result: Path) -> Path:
+    return rough_result
 
 
 @pytest.fixture(scope="module")

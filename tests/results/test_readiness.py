@@ -14,7 +14,6 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from optimizer import Case, solve
 from optimizer.preparing.case import prepare
 from optimizer.reading.inputs import Inputs
 from optimizer.results import decisions as calendar
@@ -25,7 +24,6 @@ from optimizer.results.write import load_result
 from tests.results.hand_plan import hand_rows, hand_tables
 from tests.support import add_grid, inputs
 
-QUICKSTART = Path(__file__).parents[2] / "inputs" / "quickstart"
 ENGINE = {
     "permit_kind": "air", "recovered_share": 0.5, "procurement_months_high": 6,
     "construction_months_high": 5,
@@ -205,11 +203,9 @@ def test_what_the_plan_does_not_use_costs_its_cancelling() -> None:
 
 
 @pytest.fixture(scope="module")
-def solved(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def solved(rough_result: Path) -> Any:
     """A result of the example case, read back."""
-    folder = tmp_path_factory.mktemp("readiness") / "result"
-    solve(Case.load(QUICKSTART), gap=0.3).write(folder)
-    return load_result(folder)
+    return load_result(rough_result)
 
 
 def test_all_payments_are_in_the_making_or_in_service(solved: Any) -> None:

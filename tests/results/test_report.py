@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -17,12 +18,12 @@ from hypothesis import strategies as st
 from optimizer.errors import UsageError
 from optimizer.reading.inputs import Inputs
 from optimizer.results.geo import write_sites_geojson
-from optimizer.results.report import dispatch, marks, words
+from optimizer.results.report import dispatch, marks, style, words
 from optimizer.results.report.capacity import looks
 from optimizer.results.report.cost import convergence_chart
 from optimizer.results.report.folder import read_result
 from optimizer.results.report.gantt import OVERVIEW, gantt_views
-from optimizer.results.report.html import write_report
+from optimizer.results.report.html import all_charts, write_report
 from optimizer.results.report.limits import limit_rows
 from optimizer.results.report.map import _places
 from tests.results.fake_result import (
@@ -103,7 +104,12 @@ def test_why_this_plan_is_told_in_words_and_tables(page: str) -> None:
         "than the plan&#39;s first load.",
         "Load waits for queue (100 %).",
         "More would be worth most of transformer from Jul 2027 (9.00 M$ per MVA).",
-        "1 question was not asked within the time",
+        "Not asked within the time: 1 of 4 questions why (1 about sources); --why-time 10 is about "
+        "enough for all in a further run.",
+        "1 question not asked within the time",
+        "grid at Abilene What would stand in for it, and from which price on?",
+        "Cheyenne in the plan without it +1.20 M$ all hours",
+        "Memphis not in the plan with it −200 k$ estimate",
         "energy +10.0 M$, the site itself +7.00 M$, power plant +4.00 M$ and 1 more",
         "engine at Abilene 40 MW",
         "site_technologies!2 capex_adder_usd_per_kw 0 250 USD/kW (+25 %) estimate",
@@ -113,10 +119,39 @@ def test_why_this_plan_is_told_in_words_and_tables(page: str) -> None:
         assert sentence in said, sentence
 
 
+def test_first_screen_and_a_section_tell_what_changed_and_what_is_undecided(page: str) -> None:
+    told = "Changed: 2 decisions of last year (1 halls, 1 grid); staying near it costs 642 k$."
+    first = section(page, "decision")
+    assert "As good, within the gap: a plan without Cheyenne and with Memphis." in first
+    assert told in first
+    said = section(page, "changes-title")
+    for words_ in (
+        "What has changed against last year", told,
+        "Abilene halls hall block none 1 from Jul 2027, 2 from Apr 2028",
+        "&lt;script&gt;alert(1)&lt;/script&gt; 1 from Jan 2028 none",
+        "Abilene MW solar 60 from Jul 2027 80 from Jul 2027",
+        "could not be kept: site Lubbock.",
+    ):  # fmt: skip
+        assert words_ in said, words_
+
+
+def test_without_changes_and_ties_nothing_is_said_of_them(tmp_path: Path) -> None:
+    made = write_fake_result(tmp_path / "run")
+    summary = json.loads((made / "summary.json").read_text("utf-8"))
+    summary |= {"tied_sites": [], "changed_decisions": None, "why": None}
+    (made / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    said = write_report(made).read_text("utf-8")
+    for gone in ("changes-title", "within the gap: a plan", "leaves undecided", "Changed:",
+                 "Not asked within the time:"):  # fmt: skip
+        assert gone not in said, gone
+
+
 def test_a_result_without_reasons_has_no_section_on_them(tmp_path: Path) -> None:
     made = write_fake_result(tmp_path / "run")
     for name in ("why_not_sites", "runner_up", "worth", "delay_causes"):
         (made / "tables" / f"{name}.csv").unlink()
+    summary = json.loads((made / "summary.json").read_text("utf-8"))
+    (made / "summary.json").write_text(json.dumps({**summary, "tied_sites": []}), encoding="utf-8")
     assert "why-title" not in write_report(made).read_text("utf-8")
 
 
@@ -179,11 +214,27 @@ def test_texts_of_the_case_are_escaped(page: str) -> None:
 
 
 def test_page_needs_no_network(page: str) -> None:
-    ours = page.split("<script>", maxsplit=1)[0] + page.rsplit("<script>", maxsplit=1)[1]
+    ours = re.sub(r'id="library">.*?</script>', "", page, flags=re.DOTALL)
+    assert len(page) - len(ours) > 1e6
     assert "src=" not in ours
     assert "http:" not in ours and "https:" not in ours
     assert "default-src 'none'" in ours
-    assert len(page) < 8e6
+    assert len(page) < 3e6
+
+
+def test_the_chart_library_is_the_one_named_and_draws_every_chart(folder: Path) -> None:
+    place = Path(style.__file__).parent / "plotlyjs"
+    source, library = (place / "SOURCE.md").read_text("utf-8"), style.chart_library()
+    named = re.search(r"`plotly\.js-cartesian-dist-min` ([\d.]+)", source)
+    assert named is not None and f"(cartesian - minified) v{named[1]}" in library[:200]
+    assert hashlib.sha256(library.encode()).hexdigest() in source
+    assert "MIT" in (place / "LICENSE").read_text("utf-8")
+    traces = re.search(r"traces in it \| ([^|]+) \|", source)
+    result = read_result(folder)
+    drawn = {trace.type for chart in all_charts(result, marks.stamps(result.inputs)).values()
+             for made in chart.figures.values() for trace in made.data}  # fmt: skip
+    assert traces is not None and {"bar", "heatmap", "scatter"} == drawn
+    assert drawn <= set(traces[1].split(", "))
 
 
 def test_assumed_and_synthetic_rows_are_counted_and_noted(folder: Path, page: str) -> None:
@@ -258,6 +309,9 @@ def test_a_large_result_stays_small(monkeypatch: pytest.MonkeyPatch, folder: Pat
     block = packed["blocks"][0]
     steps = -(-block["hours"] // packed["hours_per_step"])
     assert len(dispatch.unpack(block["series"]["load_mw"])) == steps
+    week = packed["shown"]["load_mw"]
+    assert len(week) == dispatch.WEEK // packed["hours_per_step"]
+    assert week == dispatch.unpack(packed["blocks"][packed["start"]]["series"]["load_mw"])[:len(week)].tolist()  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -272,6 +326,15 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+@pytest.fixture(scope="module")
+def crowded(crowd: Path) -> Path:
+    """Its report, which changes nothing else in the folder."""
+    tables = {file: file.read_bytes() for file in (crowd / "tables").iterdir()}
+    path = write_report(crowd)
+    assert {file: file.read_bytes() for file in (crowd / "tables").iterdir()} == tables
+    return path
+
+
 def hours_shown(page: str) -> list[str]:
     """Sites whose hours are in the page."""
     data = re.search(r'id="dispatch-data">(.*?)</script>', page, re.DOTALL)
@@ -279,11 +342,9 @@ def hours_shown(page: str) -> list[str]:
     return list(dict.fromkeys(block["site"] for block in json.loads(data[1])["blocks"]))
 
 
-def test_a_page_of_many_sites_stays_small_and_says_what_it_leaves_out(crowd: Path) -> None:
-    tables = {file: file.read_bytes() for file in (crowd / "tables").iterdir()}
-    path = write_report(crowd)
-    assert path.stat().st_size < 8_000_000
-    page = path.read_text("utf-8")
+def test_a_page_of_many_sites_stays_small_and_says_what_it_leaves_out(crowded: Path) -> None:
+    assert crowded.stat().st_size < 8_000_000
+    page = crowded.read_text("utf-8")
     shown = hours_shown(page)
     assert 0 < len(shown) < 62
     assert f"Hours of {len(shown)} of 62 sites" in section(page, "dispatch-title")
@@ -291,12 +352,13 @@ def test_a_page_of_many_sites_stays_small_and_says_what_it_leaves_out(crowd: Pat
     assert "The first 300 of 963 rows; all are in plan.xlsx and tables/sites.csv." in page
     assert "38 other sites" in section(page, "cost-title")
     assert json.loads(re.search(r'id="figures">(.*?)</script>', page, re.DOTALL)[1])["load"]  # type: ignore[index]
-    assert {file: file.read_bytes() for file in (crowd / "tables").iterdir()} == tables
 
 
-def test_hours_of_a_site_are_shown_when_asked_for(crowd: Path, tmp_path: Path) -> None:
+def test_hours_of_a_site_are_shown_when_asked_for(
+    crowd: Path, crowded: Path, tmp_path: Path
+) -> None:
     last = "Site 059"
-    assert last not in hours_shown(write_report(crowd, tmp_path / "all.html").read_text("utf-8"))
+    assert last not in hours_shown(crowded.read_text("utf-8"))
     asked = write_report(crowd, tmp_path / "one.html", sites=[last])
     assert hours_shown(asked.read_text("utf-8"))[0] == last
     with pytest.raises(UsageError, match="Atlantis"):

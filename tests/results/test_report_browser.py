@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from optimizer.results.report.html import write_report
+from tests.results.chromium import Chromium
 from tests.results.fake_result import write_fake_result
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
@@ -100,3 +101,38 @@ def test_page_draws_without_errors_and_fits(
     # The hours and the calendar follow what is chosen.
     assert (told["hours"], told["next"]) == ("2012-07-22 12:00", "2012-07-29 12:00")
     assert told["fewer"]
+
+
+PRINTED = """
+document.addEventListener("DOMContentLoaded", () => {
+  window.told = { early: Boolean(window.Plotly), words: document.querySelector("footer").innerText };
+  dispatchEvent(new Event("beforeprint"));
+  told.drawn = document.querySelectorAll(".chart .main-svg .subplot.xy").length;
+  told.hours = document.getElementById("dispatch-words").textContent;
+});
+"""
+
+
+def test_words_come_before_charts_and_a_printer_gets_all_of_both(
+    folder: Path, tmp_path: Path
+) -> None:
+    with Chromium(tmp_path / "profile", DESKTOP) as browser:
+        browser.call("Page.addScriptToEvaluateOnNewDocument", source=PRINTED)
+        browser.open(folder / "report.html", "document.documentElement?.dataset.ready")
+        told = browser.ask("told")
+        assert browser.console == []
+    assert told["early"] is False and "plotly.js" in told["words"]
+    assert told["drawn"] == 10
+    assert told["hours"].startswith("Cheyenne, 2028-Q2, hours of reference year 2012")
+
+
+def test_what_is_looked_at_is_drawn_first(folder: Path, tmp_path: Path) -> None:
+    first = ("new MutationObserver((_, seen) => { const box = document.querySelector("
+             "'.chart.js-plotly-plot'); if (box) { window.first = box.id; seen.disconnect(); } })"
+             ".observe(document, {subtree: true, attributes: true, attributeFilter: ['class']});"
+             "document.addEventListener('DOMContentLoaded', () => "
+             "document.getElementById('convergence-title').scrollIntoView());")  # fmt: skip
+    with Chromium(tmp_path / "profile", PHONE) as browser:
+        browser.call("Page.addScriptToEvaluateOnNewDocument", source=first)
+        browser.open(folder / "report.html", "document.documentElement?.dataset.ready")
+        assert browser.ask("first") == "chart-convergence"

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from optimizer.results.words import money, screen
+from optimizer.results.words import money, screen, unasked
 
 SUMMARY: dict[str, Any] = {
     "first_period": "a", "first_power_date": "2027-07-01", "full_power_date": "2028-01-01",
@@ -59,6 +59,20 @@ def test_ties_and_changes_are_told() -> None:
     told = dict(screen(SUMMARY | {"tied_sites": tied, "changed_decisions": against}, tables(2)))
     assert told["Proven"].endswith("2.86 B$; as good: without s1, with s7")
     assert told["Changed"] == "3 decisions of base (2 halls, 1 site); staying near it costs 640 k$"
+
+
+def test_questions_that_were_left_are_told_with_the_time_for_all() -> None:
+    why = {"why_not_sites": {"checked": 1, "input": 2, "not asked": 6}, "runner_up": {"estimate": 5},
+           "worth": {"not asked": 3, "checked": 4}, "delay_causes": {"queue": 1.0}}  # fmt: skip
+    # 10 answers took 12 s and months alone gave 2; all 19, and half as much again: 34.2 s.
+    assert unasked({"why": why, "timing": {"why": 12.0}}) == (
+        "9 of 21 questions why (6 about sites not chosen, 3 about limits); --why-time 40 is about "
+        "enough for all"
+    )
+    assert unasked({"why": {"worth": {"not asked": 3}}}) == (
+        "3 of 3 questions why (3 about limits); a longer --why-time asks them"
+    )
+    assert unasked({"why": {"worth": {"checked": 3}}}) == unasked({"why": None}) == ""
 
 
 def test_ten_lines_at_most_however_many_sites() -> None:

@@ -136,6 +136,43 @@ def a_connection_lacks_its_slot() -> Rows:
 # -- sites ---------------------------------------------------------------------------------
 
 
+def signed(rows: Rows, **terms: Any) -> Rows:
+    """The offer needs an agreement."""
+    rows["service_agreements"] = [
+        {"site": "site0", "offer": "grid", "agreement": "large load", **terms}
+    ]
+    return rows
+
+
+@clashing("contract MW", "max_mw")
+def the_contract_is_too_small() -> Rows:
+    return signed(grid_only(start(), 20), max_contract_mw=15)
+
+
+@clashing("security", "max_mw")
+def security_is_capped() -> Rows:
+    # 100 $/kW for 20 MW is 2 M$.
+    rows = signed(grid_only(start(), 20), security_usd_per_kw=100)
+    return policy(rows, "security_cap", 1.5e6, scope="total")
+
+
+@clashing("shared grid MW", "max_mw")
+def a_group_of_offers_is_too_small() -> Rows:
+    rows = grid_only(start(), 20, grid_group="west")
+    rows["grid_groups"] = [{"grid_group": "west", "shared_mw": 12}]
+    return rows
+
+
+@clashing("grid dates", "max_mw")
+def the_study_window_is_late() -> Rows:
+    return grid_only(start(periods=TWO), 20, study_window_date="2027-02-01")
+
+
+@clashing("grid dates", "max_mw")
+def a_conditional_stage_ends() -> Rows:
+    return grid_only(start(periods=TWO), 20, exit_date="2027-02-01")
+
+
 @clashing("land_km2")
 def halls_lack_land() -> Rows:
     rows = start()

@@ -25,7 +25,8 @@ from optimizer.solving.highs import INFINITY, make_model, run_lp, run_mip
 from optimizer.solving.idle import idle_sites
 from optimizer.solving.many import parts
 from optimizer.solving.master import Master
-from optimizer.solving.oracles import BlockOracle, Outcome, Task
+from optimizer.solving.oracles import BlockOracle, Outcome, Task, reference
+from optimizer.solving.oracles.blocks import Blocks
 from optimizer.solving.oracles.one_storage import OneStorageOracle
 from optimizer.solving.oracles.reference import HighsOracle
 from optimizer.solving.proof import Program
@@ -131,6 +132,26 @@ def test_a_wrong_answer_of_a_linear_program_is_solved_again(
     assert again.value == pytest.approx(true.value, rel=1e-9)
     if kind not in ("unknown", "time", "solver error"):  # answers that claim nothing
         assert "HiGHS c" in noted[0]
+
+
+def test_a_reduced_cost_that_is_0_to_highs_is_no_lie_where_the_objective_is_0(
+    noted: list[str],
+) -> None:
+    # Warm from 0, a reduced cost of -9e-8 moves nothing: 500 MW of it would be -4.5e-5 k$.
+    rows = sp.csr_matrix(np.ones((1, 2)))
+    model = make_model(np.ones(2), np.zeros(2), np.full(2, 500.0), rows,
+                       np.array([-INFINITY]), np.array([900.0]))  # fmt: skip
+    assert run_lp(model).value == 0
+    model.changeColCost(0, -9e-8)
+    again = run_lp(model)
+    assert again.optimal and again.value == pytest.approx(0, abs=1e-4)
+    assert not noted
+    # What is no tolerance of HiGHS is a lie still, however near 0.
+    program = Program.of(model)
+    at = np.zeros(2)
+    assert program.dual_bound(np.zeros(1), at) == 0
+    model.changeColCost(0, -2e-7)
+    assert Program.of(model).dual_bound(np.zeros(1), at) == pytest.approx(-1e-4)
 
 
 @pytest.mark.parametrize("solve", [solve_lp, solve_mip])
@@ -359,6 +380,31 @@ def test_a_wrong_answer_of_a_block_is_solved_again(
     assert told and "solved again by a new model" in noted[0]
     assert answer.priced == pytest.approx(exact.priced, rel=1e-7)
     assert answer.cut @ task.x == pytest.approx(exact.cut @ task.x, rel=1e-6)
+
+
+def test_a_dispatch_that_is_kept_holds_in_mw(
+    blocks: Case, task: Task, lies: Callable[..., list[int]], noted: list[str]
+) -> None:
+    oracle = HighsOracle(Blocks(blocks), 1e-7)
+    scale = float(task.x.max())
+
+    def shifted(answer: Any) -> Any:
+        values = np.array(answer.col_value)
+        values[0] += 1e-3 / scale * 1e-3  # 1 W off: nothing as a share, too much as a result
+        return Lie(answer, col_value=values)
+
+    kept = replace(task, keep_dispatch=True)
+    told = lies("getSolution", shifted)
+    found = oracle.solve(kept)
+    assert len(told) == 1 and any("of the dispatch is off" in line for line in noted)
+    shape = oracle.blocks.shape(task.site, task.period)
+    assert found.dispatch is not None
+    slack = (shape.rhs @ task.x - shape.matrix @ found.dispatch)[shape.equality]
+    assert np.abs(slack).max() <= reference.KEPT_MW
+    lies("getSolution", shifted)
+    count = len(noted)
+    oracle.solve(task)
+    assert len(noted) == count  # what is not kept need only hold as a share
 
 
 def test_a_degenerate_dual_leaves_a_valid_cut(

@@ -29,9 +29,9 @@ def group(site: Site, name: str, tariff: Tariff) -> str:
 
 
 def add(block: Assembly, case: Case, site: Site, balance: np.ndarray) -> None:
-    """import <= firm + flexible * (1 - cut(t)); export <= export_mw, each under its tariff.
+    """import <= firm * (1 - shed(t)) + flexible * (1 - cut(t)); export <= export_mw.
 
-    The service under a tariff that is not chosen is 0.
+    Each is under its tariff. The service under a tariff that is not chosen is 0.
     """
     for tariff in site.tariffs if site.offers else ():
         _trade(block, case, site, tariff, balance)

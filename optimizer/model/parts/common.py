@@ -29,3 +29,10 @@ def standing(cumulative: Any, key: tuple[Any, ...], serves: np.ndarray, p: int) 
     dead = p + 1 - int(serves[: p + 1, p].sum())
     gone = cumulative[(*key, dead - 1)] if dead > 0 else 0.0
     return cumulative[(*key, p)] - gone
+
+
+def level_at(variable: Any, key: tuple[Any, ...]) -> Any:
+    """A variable at a key, 0 where it has none."""
+    if key in variable:
+        return variable[key]
+    return 0.0

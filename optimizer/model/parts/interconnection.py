@@ -27,6 +27,7 @@ from optimizer.model.limits import (
 from optimizer.model.parts.common import added, contribute
 from optimizer.preparing.calendar import months_between
 from optimizer.preparing.case import Case, Offer, Site
+from optimizer.preparing.service import study_month
 
 
 def applies(case: Case) -> bool:
@@ -37,14 +38,20 @@ def applies(case: Case) -> bool:
 def add_site(block: pyo.Block, case: Case, site: Site, ledger: Ledger) -> None:
     """``connected[i, v, p]`` and the firm and flexible MW of the offer, all of which only grow.
 
-    Firm and flexible MW stay below the staircase while connected; at most one offer a site.
+    Firm and flexible MW stay below the staircase while connected; at most one offer a site. Up to
+    an offer's ``existing_mw`` a connection is transferred; ``extended[i, v, p]`` is what goes
+    beyond it. A conditional stage serves until its exit date, then another offer may.
     """
     periods = range(len(case.periods))
     keys = [(o.offer, v.name) for o in site.offers for v in o.variants]
     index = [(*k, p) for k in keys for p in periods]
+    old = {o.offer for o in site.offers if o.existing_mw > 0}
     block.connected = pyo.Var(index, domain=pyo.Binary)
     block.firm_mw = pyo.Var(index, domain=pyo.NonNegativeReals)
     block.flexible_mw = pyo.Var(index, domain=pyo.NonNegativeReals)
+    if old:
+        block.extended = pyo.Var([k for k in index if k[0] in old], domain=pyo.Binary)
+        block.beyond_mw = pyo.Var([k for k in index if k[0] in old], domain=pyo.NonNegativeReals)
     block.grid_rows = pyo.ConstraintList()
     if not site.offers:
         return
@@ -55,8 +62,15 @@ def add_site(block: pyo.Block, case: Case, site: Site, ledger: Ledger) -> None:
             block.links[p][links.flexible(offer)] = pyo.quicksum(
                 block.flexible_mw[offer.offer, v.name, p] for v in offer.variants
             )
+            if offer.sheds_firm:
+                block.links[p][links.shed(offer)] = pyo.quicksum(
+                    block.firm_mw[offer.offer, v.name, p] for v in offer.variants
+                )
             for v in range(len(offer.variants)):
-                _add_period(block, case, site, offer, ledger, v, p)
+                if p < offer.until:
+                    _add_period(block, case, site, offer, ledger, v, p)
+                else:
+                    _leave(block, (offer.offer, offer.variants[v].name, p))
         if site.sells_energy:
             block.links[p][links.EXPORT] = pyo.quicksum(
                 offer.export_mw * block.connected[offer.offer, v.name, p]
@@ -65,28 +79,39 @@ def add_site(block: pyo.Block, case: Case, site: Site, ledger: Ledger) -> None:
             )
 
 
+def _leave(block: pyo.Block, key: tuple[str, str, int]) -> None:
+    """After its exit date an offer serves nothing."""
+    for name in ("connected", "firm_mw", "flexible_mw", "extended", "beyond_mw"):
+        level = block.find_component(name)
+        if level is not None and key in level:
+            level[key].fix(0)
+
+
 def _add_period(
     block: pyo.Block, case: Case, site: Site, offer: Offer, ledger: Ledger, v: int, p: int
 ) -> None:
     variant, period = offer.variants[v], case.periods[p]
     key = (offer.offer, variant.name)
-    here = block.connected[(*key, p)]
-    firm, flexible = block.firm_mw[(*key, p)], block.flexible_mw[(*key, p)]
-    new = added(block.connected, key, p)
+    connected = block.connected[(*key, p)]
     rows = block.grid_rows
-    rows.add(new >= 0)
+    rows.add(added(block.connected, key, p) >= 0)
+    where = {"site": site.site, "item": offer.offer, "period": period.name}
+    if offer.existing_mw > 0:
+        here, built, new_mw = _add_existing(block, offer, ledger, key, p, period.month, where)
+    else:
+        here, built = connected, block.connected
+        new_mw = added(block.firm_mw, key, p) + added(block.flexible_mw, key, p)
+    new = added(built, key, p)
     if not variant.possible[p]:
         rows.add(new <= 0)
     opened_by = int(variant.open_by[p])
     rows.add(here <= block.open[opened_by] if opened_by >= 0 else here == 0)
-    rows.add(firm <= offer.firm_mw[p] * here)
+    firm, flexible = block.firm_mw[(*key, p)], block.flexible_mw[(*key, p)]
+    old = offer.existing_mw * float(offer.transferable[p])
+    rows.add(firm <= old * connected + max(0.0, offer.firm_mw[p] - old) * here)
     rows.add(flexible <= offer.flexible_mw[p] * here)
-    new_mw: Any = 0.0
     for level in (block.firm_mw, block.flexible_mw):
-        grown = added(level, key, p)
-        rows.add(grown >= 0)
-        new_mw = new_mw + grown
-    where = {"site": site.site, "item": offer.offer, "period": period.name}
+        rows.add(added(level, key, p) >= 0)
     ledger.cost("interconnection", offer.fixed_money.capital[p] * new, **where)
     ledger.cost("interconnection", offer.mw_money.capital[p] * new_mw, **where)
     charge = offer.charge / 12 * period.discounted_months
@@ -101,6 +126,28 @@ def _add_period(
             contribute(block, ("slot", *at), slot_mw * new_mw + slot_unit * new)
     if offer.permit_kind:
         contribute(block, ("permit", offer.permit_kind, variant.name, p), (here, 1.0, None))
+
+
+def _add_existing(
+    block: pyo.Block, offer: Offer, ledger: Ledger, key: tuple[str, str], p: int, month: int,
+    where: dict[str, str],
+) -> tuple[Any, Any, Any]:  # fmt: skip
+    """A transferred connection: whether it is extended in p, since when, and the MW beyond it."""
+    rows, connected = block.grid_rows, block.connected[(*key, p)]
+    here, beyond = block.extended[(*key, p)], block.beyond_mw[(*key, p)]
+    new = added(block.connected, key, p)
+    if not offer.transferable[p]:
+        rows.add(new <= 0)
+    rows.add(connected <= block.open[p])
+    rows.add(here <= connected)
+    rows.add(added(block.extended, key, p) >= 0)
+    taken = block.firm_mw[(*key, p)] + block.flexible_mw[(*key, p)]
+    rows.add(beyond >= taken - offer.existing_mw * connected)
+    rows.add(added(block.beyond_mw, key, p) >= 0)
+    ledger.cost("interconnection", offer.transfer_money.capital[p] * new, **where)
+    if offer.transfer_money.overnight[p]:
+        contribute(block, ("cash", month), offer.transfer_money.overnight[p] * new)
+    return here, block.extended, added(block.beyond_mw, key, p)
 
 
 def add_joint(model: pyo.ConcreteModel, case: Case, ledger: Ledger) -> None:
@@ -169,21 +216,48 @@ def _step_dates(case: Case) -> list[Limit]:
 
 
 def _earlier(case: Case, limit: Limit, months: float) -> list[Edit]:
-    date = limit.key[0] - pd.DateOffset(months=int(months))
-    words = f"from_date {limit.key[0]:%Y-%m} -> {date:%Y-%m}"
-    return [Edit(limit.sheet, limit.row, {"from_date": date}, words)]
+    """The limit's date so many months earlier; the end of a stage so many later."""
+    shift = pd.DateOffset(months=int(months))
+    date = limit.key[0] + shift if limit.column == "exit_date" else limit.key[0] - shift
+    words = f"{limit.column} {limit.key[0]:%Y-%m} -> {date:%Y-%m}"
+    return [Edit(limit.sheet, limit.row, {limit.column: date}, words)]
 
 
-def _waits(columns: tuple[str, ...], words: str) -> Callable[[Case], list[Limit]]:
+def _stated(case: Case) -> Iterator[Limit]:
+    """Results, study windows and ends of conditional stages that have a date."""
+    for n, row in rows_of(case, "interconnections"):
+        who = f"{row['site']} / {row['offer']}"
+        studied = 0 if pd.notna(row["result_date"]) else study_month(row, case.start)
+        dates = {
+            "result_date": "its result is of", "study_window_date": "the study begins in",
+            "exit_date": "serves until",
+        }  # fmt: skip
+        for column, words in dates.items():
+            if pd.isna(row[column]):
+                continue
+            months = months_between(case.start, row[column])
+            if column == "exit_date":
+                months = case.horizon - months
+            elif column == "study_window_date":
+                months = studied
+            if months > 0:
+                said = f"{who}: {words} {row[column]:%Y-%m}"
+                yield Limit("grid dates", "interconnections", n, column, said, months,
+                            (row[column],))  # fmt: skip
+
+
+def _waits(
+    columns: tuple[str, ...], words: str, sheet: str = "interconnections"
+) -> Callable[[Case], list[Limit]]:
     def limits(case: Case) -> list[Limit]:
         made = []
-        for n, row in rows_of(case, "interconnections"):
+        for n, row in rows_of(case, sheet):
             months = months_in(case, row, columns)
             if months > 0:
-                said = f"{row['site']} / {row['offer']}: {months} {words}"
-                made.append(
-                    Limit("grid dates", "interconnections", n, columns[0], said, months, columns)
-                )
+                who = row.get("shared_upgrade") if sheet == "shared_upgrades" else (
+                    f"{row['site']} / {row['offer']}")  # fmt: skip
+                said = f"{who}: {months} {words}"
+                made.append(Limit("grid dates", sheet, n, columns[0], said, months, columns))
         return made
 
     return limits
@@ -193,12 +267,20 @@ _queues = _waits(("queue_months", "upgrade_months"), "months of queue and upgrad
 _substations = _waits(("procurement_months", "construction_months"), "months for the substation")
 
 
+_others = (
+    _waits(("generation_study_months",), "months for the study of own units"),
+    _waits(("transfer_months",), "months of the transfer"),
+    _waits(("upgrade_months",), "months of the shared upgrade", "shared_upgrades"),
+)
+
+
 def _dates(case: Case) -> list[Limit]:
-    return [*_step_dates(case), *_queues(case), *_substations(case)]
+    more = [limit for limits in _others for limit in limits(case)]
+    return [*_step_dates(case), *_queues(case), *_substations(case), *_stated(case), *more]
 
 
 def _sooner(case: Case, limit: Limit, months: float) -> list[Edit]:
-    move = _earlier if limit.column == "from_date" else shorten
+    move = _earlier if limit.column.endswith("_date") else shorten
     return move(case, limit, months)
 
 

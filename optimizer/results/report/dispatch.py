@@ -12,17 +12,19 @@ import pandas as pd
 
 from optimizer.results.report.capacity import looks, technologies
 from optimizer.results.report.folder import Result, most_placed
-from optimizer.results.report.style import GREY, INK, label
+from optimizer.results.report.style import GREY, INK, PALETTE, label
 from optimizer.results.report.words import plain
 
 MOST_BYTES = 2_600_000
 """Room in the page for packed series; with more hours they are averaged over 2, 4, … hours.
 
-The chart library takes 4.8 MB, and the whole page is to stay below 8 MB."""
+The page is to open at once on a slow machine: with charts and their library about 5 MB."""
 MOST_SITES = 40
 """With more sites the hours are of the largest, as many as fit at means of COARSEST hours."""
 COARSEST = 4
 LARGEST = 32_000
+WEEK = 168
+"""Hours."""
 
 
 def _series(column: str, look: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
@@ -37,6 +39,11 @@ def _series(column: str, look: dict[str, dict[str, Any]]) -> dict[str, Any] | No
         "unserved_mw": {"name": "unserved", "kind": "up", "colour": "#E00000"},
         "generation_mw": {"name": shown, "kind": "up", "colour": shade},
         "discharge_mw": {"name": f"{shown} discharge", "kind": "up", "colour": shade},
+        "delivery_mw": {
+            "name": f"{shown} by contract",
+            "kind": "up",
+            "colour": PALETTE[sum(map(ord, technology)) % len(PALETTE)],
+        },
         "charge_mw": {"name": f"{shown} charge", "kind": "down", "colour": shade},
         "unused_mw": {"name": f"{shown} not used", "kind": "dots", "colour": shade},
     }
@@ -126,6 +133,12 @@ def _packed(
     return blocks, shown
 
 
+def _first_week(series: dict[str, Any], hours: int) -> dict[str, list[int]]:
+    """Whole MW of the first week of a block, as they stand in its packed series."""
+    return {name: np.round(unpack(packed)[: WEEK // hours]).astype(int).tolist()
+            for name, packed in series.items()}  # fmt: skip
+
+
 def packed_dispatch(
     result: Result, room: int | None = None, first: Sequence[str] = ()
 ) -> dict[str, Any] | None:
@@ -145,7 +158,10 @@ def packed_dispatch(
     most = most_placed(result.tables["placement"])
     drawn = _columns(dispatch, looks(technologies(result)))
     found: dict[str, list[pd.DataFrame]] = {}
-    for (site, _), rows in dispatch.groupby(["site", "period"], sort=False):
+    blocks_at = dispatch.groupby(["site", "period"], sort=False).indices
+    for (site, _), at in sorted(blocks_at.items(), key=lambda block: block[1][0]):
+        whole = at[-1] - at[0] + 1 == len(at)  # rows side by side are not copied
+        rows = dispatch.iloc[at[0] : at[-1] + 1] if whole else dispatch.iloc[at]
         found.setdefault(str(site), []).append(rows)
     named = dict.fromkeys([*first, *most, *found])
     parts = {site: found[site] for site in named if site in found}
@@ -163,6 +179,7 @@ def packed_dispatch(
     packed: dict[str, Any] = {
         "hours_per_step": hours, "start": start, "drawn": drawn, "blocks": blocks,
         "sites": len(shown), "of_sites": many,
+        "shown": _first_week(blocks[start]["series"], hours) if blocks else {},
     }  # fmt: skip
     year = next(
         (row["value"] for _, row in result.inputs.get("settings", pd.DataFrame()).iterrows()

@@ -17,12 +17,11 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from plotly.offline import get_plotlyjs
-
 from optimizer.errors import MachineError
 from optimizer.results.report.folder import read_result
 from optimizer.results.report.html import Chart, all_charts, script_json
 from optimizer.results.report.marks import stamps
+from optimizer.results.report.style import chart_library
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome",
             "msedge", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")  # fmt: skip
@@ -129,7 +128,7 @@ def _drawn(figures: list[dict[str, Any]]) -> list[dict[str, str]]:
     as_root = ["--no-sandbox"] if getattr(os, "geteuid", lambda: 1)() == 0 else []
     with tempfile.TemporaryDirectory() as scratch:
         page = Path(scratch) / "figures.html"
-        page.write_text(PAGE % {"library": get_plotlyjs(), "figures": script_json(figures),
+        page.write_text(PAGE % {"library": chart_library(), "figures": script_json(figures),
                                 "width": WIDTH, "scale": SCALE}, encoding="utf-8")  # fmt: skip
         try:
             run = subprocess.run(

@@ -11,7 +11,6 @@ from typing import Any
 import plotly.graph_objects as go
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
 from optimizer.errors import MachineError, UsageError
 from optimizer.results.report import words
@@ -21,6 +20,12 @@ from optimizer.results.report.capacity import (
     capacity_words,
     load_chart,
     load_words,
+)
+from optimizer.results.report.contracts import (
+    contract_charts,
+    contract_words,
+    matched_charts,
+    matched_words,
 )
 from optimizer.results.report.cost import (
     cash_chart,
@@ -50,13 +55,23 @@ from optimizer.results.report.readiness import (
     readiness_words,
     unused_table,
 )
+from optimizer.results.report.service import (
+    contract_views,
+    service_table,
+    service_words,
+    take_chart,
+    take_words,
+)
 from optimizer.results.report.sites import candidate_table, chosen_table
-from optimizer.results.report.why import why_sections
+from optimizer.results.report.style import chart_library
+from optimizer.results.report.why import change_tables, why_sections
 
 POWER = ("technologies", "technology_costs", "site_technologies")
 GRID = ("interconnections", "interconnection_steps")
+SERVICE = (*GRID, "service_agreements", "shared_upgrades", "grid_groups")
 BUILDS = ("campus_blocks", "technologies", "interconnections", "permits", "components", "supply")
-MONEY = (*POWER, "sites", "campus_blocks", "fuels", "tariffs", "interconnections", "permits")
+MONEY = (*POWER, "sites", "campus_blocks", "fuels", "tariffs", "interconnections", "permits",
+         "service_agreements", "shared_upgrades")  # fmt: skip
 OPERATION = (*POWER, *GRID, "tariffs", "fuels", "sites", "workloads")
 PAGE_BYTES, TEXT_BYTES = 7_900_000, 700_000
 """Most bytes of the page, and of it for words and tables; the hours take what charts leave."""
@@ -138,6 +153,12 @@ def all_charts(result: Result, marks: dict[str, Marks]) -> dict[str, Chart]:
         ("load", "Load by site, and backlog", load_words(result), "Stacked bars of IT load placed "
          "at each site and waiting in each period; the tables placement and backlog hold them.",
          load_chart(result), ("demand", "workloads", "campus_blocks", "compute")),
+        ("service", "Grid service against contract and use", service_words(result), "Lines of MW "
+         "offered, signed, owed, taken and used by period; the table agreements holds them.",
+         contract_views(result), SERVICE),
+        ("take", "Minimum take and security", take_words(result), "Bars of what agreements bill in "
+         "each period and a line of security outstanding; the table agreements holds them.",
+         take_chart(result), SERVICE),
         ("cost", "Cost by category and site", cost_words(result), "Stacked bars of discounted "
          "cost; the table below holds them.", cost_chart(result), MONEY),
         ("cash", "Cash flow by quarter", cash_words(result), "Bars of payments by quarter and "
@@ -145,6 +166,12 @@ def all_charts(result: Result, marks: dict[str, Marks]) -> dict[str, Chart]:
         ("exposure", "Money at risk, and what stopping would cost", exposure_words(result), "Lines "
          "of money in the making at the end of each month; the table below holds each quarter.",
          exposure_chart(result), MONEY),
+        ("contracts", "Power contracts", contract_words(result), "Stacked bars of energy and money "
+         "of each contract by period; the table contracts holds them.", contract_charts(result),
+         ("contracts", "site_contracts")),
+        ("matched", "Carbon-free share by month and hour of day", matched_words(result), "Shares "
+         "of served energy by month and hour of day; the table matched_hours holds them.",
+         matched_charts(result), ("policies", "tariffs", "contracts")),
         ("bills", "Bills by month", bill_words(result), "Stacked bars of each month's bill by "
          "charge; the table bills holds every line.", bill_views(result),
          ("tariffs", "tariff_charges")),
@@ -189,7 +216,7 @@ def _page(result: Result, sites: Sequence[str]) -> str:
     charts = all_charts(result, marks)
     limits = limit_rows(result)
     check = result.summary.get("verification")
-    figures_json, library = _figures_json(charts), get_plotlyjs()
+    figures_json, library = _figures_json(charts), chart_library()
     room = PAGE_BYTES - TEXT_BYTES - len(library.encode()) - len(figures_json.encode())
     dispatch = packed_dispatch(result, room, sites)
     environment = Environment(
@@ -211,6 +238,7 @@ def _page(result: Result, sites: Sequence[str]) -> str:
         dispatch_json=script_json(dispatch),
         dispatch_notes=notes(marks, OPERATION),
         chosen=chosen_table(result),
+        service=service_table(result),
         milestones=milestone_table(result),
         critical=critical_table(result),
         dates_words=dates_words(result),
@@ -218,6 +246,7 @@ def _page(result: Result, sites: Sequence[str]) -> str:
         ready=_ready(result),
         candidates=candidate_table(result),
         why=why_sections(result),
+        changes=change_tables(result),
         first_limits=limits[:FIRST_LIMITS],
         other_limits=limits[FIRST_LIMITS:],
         costs=cost_rows(result),

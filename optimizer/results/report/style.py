@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from importlib.resources import files
 from typing import Any
 
 import plotly.graph_objects as go
@@ -29,6 +30,12 @@ TEMPLATE: dict[str, Any] = {
         "hoverlabel": {"align": "left"},
     }
 }  # fmt: skip
+
+
+def chart_library() -> str:
+    """Text of the script that draws the charts (``plotlyjs/SOURCE.md``)."""
+    place = files("optimizer.results.report").joinpath("plotlyjs/plotly-cartesian.min.js")
+    return place.read_text("utf-8")
 
 
 def label(text: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import pandas as pd
@@ -10,6 +11,7 @@ import pandas as pd
 from optimizer.results.report.folder import Result, rows
 from optimizer.results.report.sites import Table
 from optimizer.results.report.words import amount, listing, money, month, number, percent, plain
+from optimizer.results.words import changed, unasked
 
 FIRST_ROWS = 12
 """Rows of a table that are shown unfolded."""
@@ -29,15 +31,20 @@ REASON_WORDS = {
     "permit threshold": "a permit's threshold does not allow it",
     "not asked": "not asked within the time",
 }  # fmt: skip
-BASIS_WORDS = {"checked": "all hours", "estimate": "estimate", "input": "input"}
+BASIS_WORDS = {"checked": "all hours", "estimate": "estimate", "input": "input",
+               "prices": "prices of what all sites share"}  # fmt: skip
+MOST_SITES = 60
+"""Sites of the table; all are in ``tables/why_not_sites.csv``."""
 
 
 def why_sections(result: Result) -> dict[str, Any]:
     """What the section holds; empty tables where the run did not ask."""
-    worth, sources = worth_table(result), source_table(result)
+    worth, sources, tied = worth_table(result), source_table(result), tied_table(result)
     return {
-        "any": any(len(result.tables[name]) for name in
-                   ("why_not_sites", "runner_up", "worth", "delay_causes")),
+        "any": len(tied[1]) > 0 or any(
+            len(result.tables[name]) for name in
+            ("why_not_sites", "runner_up", "worth", "delay_causes")),
+        "tied": tied, "unasked": unasked_table(result),
         "words": why_words(result), "sites": site_table(result), "delay": delay_table(result),
         "source_head": sources[0], "sources": sources[1][:FIRST_ROWS],
         "more_sources": sources[1][FIRST_ROWS:],
@@ -49,7 +56,9 @@ def why_words(result: Result) -> list[str]:
     """The most telling answers in sentences."""
     said = []
     sites = result.tables["why_not_sites"]
-    priced = sites[sites["extra_usd"].notna()].sort_values("extra_usd")
+    # By prices only a least cost above the bound is known, not what a plan costs.
+    planned = sites["extra_usd"].notna() & (sites["basis"] != "prices")
+    priced = sites[planned].sort_values("extra_usd")
     if len(priced):
         nearest = priced.iloc[0]
         said.append(
@@ -63,9 +72,9 @@ def why_words(result: Result) -> list[str]:
     dearest = [f"{_limit(r)} ({_per_unit(r)})" for r in rows(worth)]
     if dearest:
         said.append(f"More would be worth most of {listing(dearest, 3)}.")
-    asked = _counts(result)
-    if asked:
-        said.append(asked)
+    left = unasked(result.summary)
+    if left:
+        said.append(f"Not asked within the time: {left} in a further run.")
     return said
 
 
@@ -84,14 +93,55 @@ def _cause(cause: str) -> str:
     return cause.replace("slots: ", "slots of ")
 
 
-def _counts(result: Result) -> str:
-    """How many questions were not asked for want of time."""
-    left = sum(int((result.tables[name]["basis"] == "not asked").sum())
-               for name in ("why_not_sites", "runner_up", "worth"))  # fmt: skip
-    if not left:
-        return ""
-    what = "1 question was" if left == 1 else f"{left} questions were"
-    return f"{what} not asked within the time; --why-time gives more."
+def unasked_table(result: Result) -> Table:
+    """Each question that there was no time for."""
+    lines = []
+    tables = {name: table[table["basis"] == "not asked"] for name in
+              ("why_not_sites", "runner_up", "worth")
+              if "basis" in (table := result.tables[name])}  # fmt: skip
+    for r in rows(tables.get("why_not_sites", pd.DataFrame())):
+        lines.append([str(r.site), "What keeps this site out, and what would it cost?"])
+    for r in rows(tables.get("runner_up", pd.DataFrame())):
+        lines.append([f"{plain(str(r.item))} at {r.site}",
+                      "What would stand in for it, and from which price on?"])  # fmt: skip
+    for r in rows(tables.get("worth", pd.DataFrame())):
+        lines.append([_limit(r), "What would more of it save?"])
+    return ["About", "Question"], lines
+
+
+def tied_table(result: Result) -> Table:
+    """Sites that the gap leaves undecided."""
+    lines = []
+    for tie in result.summary.get("tied_sites") or []:
+        inside = "in the plan" if tie["opened"] else "not in the plan"
+        other = "without it" if tie["opened"] else "with it"
+        lines.append([str(tie["site"]), inside, other, _extra(tie["extra_usd"]),
+                      _basis(tie["basis"])])  # fmt: skip
+    head = ["Site", "Here", "As good is a plan", "Which costs more", "Known by"]
+    return head, lines
+
+
+def change_tables(result: Result) -> dict[str, Any]:
+    """What differs from a result that was to be kept to; empty if none was."""
+    found = result.summary.get("changed_decisions") or {}
+    head = ["Site", "Kind", "Item", "Before", "Now"]
+
+    def lines(name: str) -> list[list[str]]:
+        return [[str(r["site"]), str(r["kind"]), "–" if r["item"] == r["site"] else
+                 plain(str(r["item"])), _levels(r["before"]), _levels(r["now"])]
+                for r in found.get(name) or []]  # fmt: skip
+
+    return {
+        "any": bool(found), "against": str(found.get("against") or ""),
+        "words": [f"Changed: {changed(found)}."] if found else [],
+        "decisions": (head, lines("decisions")), "sizes": (head, lines("sizes")),
+        "left_out": [plain(str(name)) for name in found.get("left_out") or []],
+    }  # fmt: skip
+
+
+def _levels(said: Any) -> str:
+    """``2 from 2028-01, 5 from 2029-07`` with months in words."""
+    return re.sub(r"(\d{4}-\d{2})\b", lambda m: month(f"{m[1]}-01"), str(said))
 
 
 def site_table(result: Result) -> Table:
@@ -101,9 +151,14 @@ def site_table(result: Result) -> Table:
     for _, r in sites.sort_values("extra_usd", na_position="last", kind="stable").iterrows():
         soonest = f"{month(r['earliest_date'])}" if not pd.isna(r["earliest_date"]) else "never"
         lines.append([
-            str(r["site"]), _site_reason(r), _extra(r["extra_usd"]), _parts(r), soonest,
+            str(r["site"]), _site_reason(r),
+            ("at least " if r["basis"] == "prices" else "") + _extra(r["extra_usd"]),
+            _parts(r), soonest,
             str(r["waits_for"]) or "–", str(r["instead_of"]) or "–", _basis(r["basis"]),
         ])  # fmt: skip
+    if len(lines) > MOST_SITES:
+        rest = f"{len(lines) - MOST_SITES} more in tables/why_not_sites.csv"
+        lines = [*lines[:MOST_SITES], ["…", rest, *[""] * 6]]
     head = ["Site", "Why not", "Costs more", "Of it", "Could serve from", "Waits for",
             "Instead of", "Known by"]  # fmt: skip
     return head, lines
@@ -115,6 +170,11 @@ def _site_reason(r: pd.Series) -> str:
     late = f"{later:.0f} months later than the plan's first load" if later and later > 0 else ""
     if reason == "too late":
         return f"too late: {late}" if late else "cannot serve before the plan ends"
+    if r["basis"] == "prices" and extra is not None:
+        least = f"any plan with it costs at least {money(extra)} more than the bound"
+        return (
+            f"too dear: {least}" if reason == "too dear" else f"{least}, less than the proven gap"
+        )
     if reason in ("too dear", "within the gap") and extra is not None:
         if reason == "too dear":
             return f"too dear by {money(extra)}" + (f", and {late}" if late else "")

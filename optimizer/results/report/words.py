@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from optimizer.results.report.folder import Result
-from optimizer.results.words import sampled_dates
+from optimizer.results.words import changed, sampled_dates
 
 MISSING = "not stated"
 CATEGORY_WORDS = {
@@ -16,9 +16,14 @@ CATEGORY_WORDS = {
     "energy": "grid energy", "export": "export (earned)", "opening": "opening of sites",
     "campus_capital": "campus capital", "campus_fom": "campus upkeep",
     "generation_capital": "power capital", "generation_fom": "power fixed upkeep",
+    "risk": "orders before the permit", "interconnection": "grid connection",
+    "contract_energy": "energy by contract", "contract_settlement": "contract settlement",
+    "contract_security": "contract security",
+    "service_agreement": "billed by agreements", "agreement_fees": "fees of agreements",
+    "deposits": "deposits less refunds", "security": "carrying security",
     "demand_charge": "demand charges", "coincident_peak": "coincident peak charges",
     "fixed_charge": "fixed charges of tariffs", "minimum_bill": "up to minimum bills",
-    "tax": "tax on bills", "risk": "orders before the permit", "interconnection": "grid connection",
+    "tax": "tax on bills",
 }  # fmt: skip
 LIMIT_WORDS = {"campus": "room for IT", "component slots": "equipment slots"}
 NEAR = 0.95
@@ -259,8 +264,20 @@ def checked(summary: dict[str, Any]) -> str:
     worst = number(check.get("max_violation"))
     detail = "" if worst is None else f" (largest violation {worst:.1e})"
     if check["passed"]:
-        return f"The independent check passed{detail}."
+        return f"The independent check passed{detail}.{_without_foresight(check)}"
     return f"The independent check FAILED{detail}: do not build on this plan."
+
+
+def _without_foresight(check: dict[str, Any]) -> str:
+    """What the plan costs to run by forecasts; nothing if it was not asked."""
+    found = check.get("rolling")
+    if not isinstance(found, dict) or not found.get("sites"):
+        return ""
+    if found.get("warning"):
+        return f" {found['warning']}"
+    share = found.get("extra_share") or 0.0
+    return (f" Without perfect foresight ({found['foresight_hours']} h, forecasts off by "
+            f"{percent(found['forecast_error'])}) it costs {percent(share)} more to run.")  # fmt: skip
 
 
 def proof(summary: dict[str, Any]) -> str:
@@ -275,11 +292,29 @@ def proof(summary: dict[str, Any]) -> str:
     return said + "."
 
 
+def undecided(summary: dict[str, Any]) -> list[str]:
+    """Sites that a plan as good as asked does without, or has."""
+    tied = summary.get("tied_sites") or []
+    without = listing([str(t["site"]) for t in tied if t["opened"]], 4)
+    instead = listing([str(t["site"]) for t in tied if not t["opened"]], 4)
+    parts = [
+        f"{word} {names}" for word, names in (("without", without), ("with", instead)) if names
+    ]
+    return [f"As good, within the gap: a plan {listing(parts)}."] if parts else []
+
+
+def kept_to(summary: dict[str, Any]) -> list[str]:
+    """What has changed against a result that was to be kept to."""
+    found = summary.get("changed_decisions")
+    return [f"Changed: {changed(found)}."] if found else []
+
+
 def headline(result: Result) -> list[str]:
     """The decision in plain words, one sentence a line, without the power of each site."""
     summary = result.summary
     return [*openings(result), dates(result), *sampled_dates(summary), *price_of_delay(result),
-            proof(summary), binding_limits(result), checked(summary)]  # fmt: skip
+            proof(summary), *undecided(summary), *kept_to(summary), binding_limits(result),
+            checked(summary)]  # fmt: skip
 
 
 def decision(result: Result) -> list[str]:

@@ -143,3 +143,10 @@ def chosen(rows: Mapping[Any, Row], site: str, item: str) -> Row | None:
 def blank(value: object) -> bool:
     """Whether a number is missing."""
     return isinstance(value, float) and np.isnan(value)
+
+
+def in_year(table: pd.DataFrame, year: int) -> pd.Series | None:
+    """The row of a year, else the one for every year."""
+    own = table[table["year"] == year]
+    rows = own if len(own) else table[table["year"].isna()]
+    return rows.iloc[0] if len(rows) else None

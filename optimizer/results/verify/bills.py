@@ -236,7 +236,7 @@ class Bills:
         row = tiers[0]
         kind, applies = row["kind"], month in windows.months(row["months"])
         inside = self._inside(site, row)[span.hours] & (months == month)
-        contract = sum(self.d.grid[site, span.name][1:3])
+        contract = self._contract_mw(site, span)
         if kind == "demand":
             metered = float(np.max(used[inside], initial=0.0))
             at = span.first + (month - span.start.month)
@@ -265,6 +265,15 @@ class Bills:
                 if calendar == month and at_hours.any():
                     mw = max(float(used[at_hours].max()), row["minimum_share"] * contract)
                     yield "coincident_peak", name, 1000 * mw, 1000 * mw * usd_per_kw
+
+    def _contract_mw(self, site: str, span: Span) -> float:
+        """MW of the agreement in force, else firm and flexible MW."""
+        agreements = self.d.agreements
+        if any(key[0] == site for key in agreements.rows):
+            found = agreements.billing.get((site, span.name))
+            return 0.0 if found is None else found[1]
+        _, firm, flexible, _ = self.d.grid[site, span.name]
+        return firm + flexible
 
     def _looked_at(
         self, site: str, tariff: str, name: str, row: Row, span: Span, at: int, used: np.ndarray,

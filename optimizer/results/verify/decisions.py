@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from optimizer.reading.inputs import Inputs
+from optimizer.results.verify.agreements import Agreements
 from optimizer.results.verify.arithmetic import (
     YEAR_HOURS,
     Calendar,
@@ -19,12 +20,14 @@ from optimizer.results.verify.arithmetic import (
     by_key,
     chosen,
     grouped,
+    in_year,
     interest,
     payments,
     records,
     recovery,
 )
 from optimizer.results.verify.findings import Findings
+from optimizer.results.verify.service import Service
 
 SHORT_TON = 907.18474
 
@@ -74,7 +77,11 @@ class Decisions:
         self._sites()
         self._campus()
         self._capacity()
-        self._grid()
+        self.service = Service(self)
+        self.grid = self.service.check()
+        self.service.self_supply()
+        self.agreements = Agreements(self, self.service)
+        self.agreements.check()
         self._permits()
         self._slots()
         self._schedule()
@@ -92,13 +99,15 @@ class Decisions:
 
     # -- steps ------------------------------------------------------------------------------
 
-    def _months(self, row: Row, name: str) -> int:
+    def months(self, row: Row, name: str) -> int:
+        """Months of a step by the setting ``lead_times``."""
         which = self.lead_times
         column = name if which == "likely" else f"{name}_{which}"
         value = row[column]
         return int(row[name] if blank(value) else value)
 
-    def _permit_months(self, site: str, kind: str, variant: str, where: str) -> int:
+    def permit_months(self, site: str, kind: str, variant: str, where: str) -> int:
+        """Months of a permit variant, which is noted as used."""
         if not kind:
             self.out.true("permit variant", variant == "", where)
             return 0
@@ -106,7 +115,7 @@ class Decisions:
         row = self.permits.get((place, kind, variant))
         self.out.true("permit variant", row is not None, f"{where}: {kind}/{variant} at {place}")
         self.used_permits.add((site, kind, variant))
-        return 0 if row is None else self._months(row, "months")
+        return 0 if row is None else self.months(row, "months")
 
     def _possible(self, site: str, steps: Steps, span: Span, where: str, *, may_risk: bool) -> bool:
         """Dates fit, and the site is open when construction starts; returns at risk or not."""
@@ -116,10 +125,11 @@ class Decisions:
         if at_risk:
             slack = construction - max(steps.procurement, steps.permit)
         self.out.at_most("lead times", -slack, 0.0, f"{where} months too early")
-        self._open(site, construction, where)
+        self.check_open(site, construction, where)
         return at_risk
 
-    def _open(self, site: str, construction: int, where: str) -> None:
+    def check_open(self, site: str, construction: int, where: str) -> None:
+        """The site is open when construction starts."""
         last = max((s.first for s in self.calendar.spans if s.first <= construction), default=-1)
         is_open = site in self.open_at and self.open_at[site] <= last
         self.out.true("open before construction", is_open, where)
@@ -128,7 +138,8 @@ class Decisions:
         for month, share in payments(order_share, steps.paid_over, span.first).items():
             self.cash[month] += share * overnight
 
-    def _take(self, kind: str, user: str, month: int, mw: float, units: float) -> None:
+    def take(self, kind: str, user: str, month: int, mw: float, units: float) -> None:
+        """Slots of components."""
         for component, per_mw, per_unit in self._uses(kind, user):
             self.slots[component][month] += per_mw * mw + per_unit * units
 
@@ -175,8 +186,8 @@ class Decisions:
             life = round(12 * row["life_years"])
             for variant, mine in grouped(rows, "variant"):
                 where = f"{site} {block} {variant}"
-                permit = self._permit_months(site, row["permit_kind"], variant, where)
-                steps = Steps(permit, *(self._months(row, f"{s}_months") for s in (
+                permit = self.permit_months(site, row["permit_kind"], variant, where)
+                steps = Steps(permit, *(self.months(row, f"{s}_months") for s in (
                     "procurement", "construction", "commissioning")))  # fmt: skip
                 self._standing(mine, "added_blocks", "standing_blocks", life, where)
                 for r in mine:
@@ -210,7 +221,7 @@ class Decisions:
             self.cost["campus_capital"] += overnight * factor * yearly / 12 * due
             self._pay(overnight, row["order_share"], steps, span)
             month = span.first - steps.commissioning - steps.construction
-            self._take("campus_block", row["block"], month, row["it_mw"] * count, count)
+            self.take("campus_block", row["block"], month, row["it_mw"] * count, count)
             self._date("campus_block", site, row["block"], str(r["variant"]), span, steps, False)
 
     def _date(
@@ -238,11 +249,11 @@ class Decisions:
             life = round(12 * tech["life_years"])
             for variant, mine in grouped(rows, "variant"):
                 where = f"{site} {name} {variant}"
-                permit = self._permit_months(site, tech["permit_kind"], variant, where)
+                permit = self.permit_months(site, tech["permit_kind"], variant, where)
                 steps = Steps(
-                    permit, self._months(tech, "procurement_months"),
-                    self._months(tech, "construction_months") + int(local["months_added"]),
-                    self._months(tech, "commissioning_months"),
+                    permit, self.months(tech, "procurement_months"),
+                    self.months(tech, "construction_months") + int(local["months_added"]),
+                    self.months(tech, "commissioning_months"),
                 )  # fmt: skip
                 self._standing(mine, "added_mw", "standing_mw", life, where)
                 if tech["class"] == "storage":
@@ -313,7 +324,7 @@ class Decisions:
                 loss * stake * overnight * self.calendar.discount(span.first - months)
             )
         month = span.first - steps.commissioning - steps.construction
-        self._take("technology", tech["technology"], month, mw, units)
+        self.take("technology", tech["technology"], month, mw, units)
         self._date("technology", site, tech["technology"], str(r["variant"]), span, steps, risk)
 
     def _counts(self, fuel: str, site: str) -> bool:
@@ -345,63 +356,6 @@ class Decisions:
             ):  # fmt: skip
                 if not blank(limit):
                     self.out.at_most("permit threshold", used, limit, where)
-
-    def _grid(self) -> None:
-        offers = by_key(self.input["interconnections"], "site", "offer")
-        stairs = dict(grouped(records(self.input["interconnection_steps"]), "site", "offer"))
-        self.grid: dict[tuple[str, str], tuple[str, float, float, float]] = {}
-        for site, rows in grouped(records(self.tables["interconnection"]), "site"):
-            offered = {(r["offer"], r["variant"]) for r in rows}
-            self.out.true("one offer", len(offered) == 1, site)
-            of_period = dict(grouped(rows, "period"))
-            last = (0.0, 0.0)
-            first = True
-            for span in self.calendar.spans:
-                mine = of_period.get(span.name)
-                if not mine:
-                    self.out.true("stays connected", first, f"{site} {span.name}")
-                    continue
-                r = mine[0]
-                offer = offers[site, r["offer"]]
-                where = f"{site} {r['offer']} {span.name}"
-                firm, flexible = float(r["firm_mw"]), float(r["flexible_mw"])
-                begun = [s for s in stairs.get((site, r["offer"]), ())
-                         if s["from_date"] <= span.start]  # fmt: skip
-                self.out.true("a step has begun", len(begun) > 0, where)
-                if begun:
-                    level = sorted(begun, key=lambda s: s["from_date"])[-1]
-                    limit = [float(level["firm_mw"]), float(level["flexible_mw"])]
-                    self.out.at_most("grid staircase", [firm, flexible], limit, where)
-                self.out.at_most("grid never falls", last, np.array([firm, flexible]), where)
-                self.out.at_most("export limit", r["export_mw"], offer["export_mw"], where)
-                self._connect(site, r, offer, span, firm + flexible - sum(last), first, where)
-                charge = offer["capacity_charge_usd_per_kw_year"] * 1000 / 12
-                here = self.calendar.discount_sum(span.first, span.end)
-                self.cost["interconnection"] += charge * (firm + flexible) * here
-                self.grid[site, span.name] = (r["offer"], firm, flexible, float(r["export_mw"]))
-                last, first = (firm, flexible), False
-
-    def _connect(
-        self, site: str, r: Row, offer: Row, span: Span, new_mw: float, first: bool, where: str
-    ) -> None:
-        queue, upgrade, procurement, construction = (
-            self._months(offer, f"{s}_months")
-            for s in ("queue", "upgrade", "procurement", "construction")
-        )
-        month = span.first - construction
-        if first:
-            permit = self._permit_months(site, offer["permit_kind"], r["variant"], where)
-            wait = max(queue + upgrade, permit + procurement + construction)
-            self.out.at_most("lead times", wait, span.first, where)
-            self._open(site, month, where)
-        usd = offer["cost_usd_per_kw"] * 1000 * new_mw + (offer["upgrade_cost_usd"] if first else 0)
-        life = round(12 * offer["life_years"])
-        yearly = recovery(self.calendar.rate, offer["life_years"])
-        due = self.calendar.discount_sum(span.first, span.first + life)
-        self.cost["interconnection"] += usd * yearly / 12 * due
-        self.cash[span.first] += usd
-        if new_mw or first:
-            self._take("interconnection", r["offer"], month, new_mw, 1.0 if first else 0.0)
 
     def _permits(self) -> None:
         held = set()
@@ -457,10 +411,3 @@ class Decisions:
                 self.out.at_most("budget", usd / 1e3, limit, f"{year} in 1000 USD")
             paid = stated.loc[year_of == year, "usd"].sum()
             self.out.equal("cash flow", float(paid) / 1e3, usd / 1e3, f"{year} in 1000 USD")
-
-
-def in_year(table: pd.DataFrame, year: int) -> pd.Series | None:
-    """The row of a year, else the one for every year."""
-    own = table[table["year"] == year]
-    rows = own if len(own) else table[table["year"].isna()]
-    return rows.iloc[0] if len(rows) else None

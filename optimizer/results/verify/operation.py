@@ -16,11 +16,14 @@ from optimizer.results.verify.arithmetic import (
     blank,
     by_key,
     chosen,
+    in_year,
     records,
     recovery,
 )
 from optimizer.results.verify.bills import Bills
-from optimizer.results.verify.decisions import Decisions, in_year
+from optimizer.results.verify.contracts import Contracts
+from optimizer.results.verify.decisions import Decisions
+from optimizer.results.verify.service import cuts
 
 RADIUS_KM = 6371.0088
 
@@ -49,15 +52,18 @@ class Operation:
         allowed = float(policy.loc[policy["kind"] == "allowed_unserved_share", "value"].max())
         self.allowed_unserved = 0.0 if blank(allowed) else allowed
         self.unserved_price = self._unserved_price()
+        self.contracts = Contracts(self)
         self.bills = Bills(decisions)
 
     def check(self) -> None:
         """All of them."""
         self._placement()
+        self.contracts.signed()
         self._dispatch()
         self.bills.check()
         self.operating_usd += self.bills.operating_usd
         self._annual()
+        self.contracts.years()
 
     # -- compute --------------------------------------------------------------------------
 
@@ -160,13 +166,16 @@ class Operation:
 
     def _dispatch(self) -> None:
         seen = set()
-        columns = {c: k for k, c in enumerate(self.dispatch.columns)}
-        for key, rows in self.dispatch.groupby(["site", "period"], sort=False):
+        named = [c for c in self.dispatch.columns if c not in ("site", "period")]
+        series = {c: self.dispatch[c].to_numpy() for c in named}
+        # Row numbers alone are grouped: groups of rows would be a second copy of all hours.
+        for key, at in self.dispatch.groupby(["site", "period"], sort=False).indices.items():
             site, period = str(key[0]), str(key[1])
             seen.add((site, period))
-            arrays = {c: rows[c].to_numpy() for c in columns if c not in ("site", "period")}
+            arrays = {c: values[at] for c, values in series.items()}
             self._block(site, self.calendar.by_name[period], arrays)
-        for site, period, _ in self.placed:
+        owing = [key for key, (_, _, owed) in self.d.agreements.billing.items() if owed > 1e-6]
+        for site, period in sorted({*((s, p) for s, p, _ in self.placed), *owing}):
             self.out.true("hours are complete", (site, period) in seen, f"{site} {period}")
 
     def _series(self, constant: float, name: str, hours: np.ndarray) -> np.ndarray:
@@ -193,7 +202,7 @@ class Operation:
         out.equal("IT load", a["it_mw"], it, where)
         out.equal("facility load", a["load_mw"], pue * it, where)
         zero = np.zeros(len(hours))
-        supply = a["import_mw"] + a["unserved_mw"] - a["export_mw"]
+        supply = a["import_mw"] + a["unserved_mw"] - a["export_mw"] + self.contracts.delivery(a)
         for name in self.technologies:
             supply = supply + a.get(f"generation_mw:{name}", zero)
             supply = supply + a.get(f"discharge_mw:{name}", zero) - a.get(f"charge_mw:{name}", zero)
@@ -205,18 +214,20 @@ class Operation:
         load = float((pue * it).sum())
         out.at_most("unserved share", missing, (self.allowed_unserved + 1e-6) * load, where)
         self.unserved_mwh += missing * span.repeats
-        self._spend("unserved", missing * self.unserved_price, span)
+        self.spend("unserved", missing * self.unserved_price, span)
         self.water[site, span.group] += float(it.sum()) * row["cooling_water_m3_per_mwh"]
         self._grid(site, row, span, a, where)
+        self.contracts.block(site, row, span, a, where)
+        self._agreement(site, span, a)
         for name in self.technologies:
             self._technology(site, row, span, name, a, where)
 
-    def _spend(self, category: str, usd: float, span: Span) -> None:
+    def spend(self, category: str, usd: float, span: Span) -> None:
         self.d.cost[category] += usd * self.calendar.pass_weight(span)
         self.operating_usd += usd * span.repeats
 
     @cache  # noqa: B019 - a check lives for one plan
-    def _carbon_price(self, year: int, *, onsite: bool) -> float:
+    def carbon_price(self, year: int, *, onsite: bool) -> float:
         table = self.input["policies"]
         row = in_year(table[table["kind"] == "co2_price"], year)
         if row is None or (row["scope"] == "onsite" and not onsite):
@@ -230,15 +241,10 @@ class Operation:
             out.at_most("export within limit", a["export_mw"], 0.0, where)
             return
         name, firm, flexible, export = self.d.grid[site, span.name]
-        offer = self.offers[site, name]
-        if offer["curtailment_profile"]:
-            cut = self.profiles[offer["curtailment_profile"]]
-        else:
-            cut = np.zeros(YEAR_HOURS)
-            cut[self._dearest(site, row["tariff"])[: int(offer["curtailed_hours_per_year"])]] = 1.0
         hours = span.hours
-        out.at_most("import within service", a["import_mw"], firm + flexible * (1 - cut[hours]),
-                    where)  # fmt: skip
+        stays, kept = self.cuts(site, name)
+        out.at_most("import within service", a["import_mw"], firm * kept[hours] + flexible *
+                    stays[hours], where)  # fmt: skip
         out.at_most("export within limit", a["export_mw"], export, where)
         self.bills.add(site, span.name, a)
         tariff = self.tariffs[self.bills.tariff(site, span.name)]
@@ -246,7 +252,21 @@ class Operation:
             "co2_t_per_mwh"] * np.ones(len(hours))  # fmt: skip
         tons = float(a["import_mw"] @ rate)
         self.co2[site, span.group][1] += tons
-        self._spend("carbon", tons * self._carbon_price(span.year, onsite=False), span)
+        self.spend("carbon", tons * self.carbon_price(span.year, onsite=False), span)
+
+    def _agreement(self, site: str, span: Span, a: dict[str, np.ndarray]) -> None:
+        """The bill of a service agreement, for all that flows through the connection."""
+        signed = self.d.agreements
+        through = [v for k, v in a.items() if k == "import_mw" or k.startswith("delivery_mw:")]
+        growth = self._growth(signed.growth_rate(site, span), span)
+        meter = np.sum(through, axis=0)
+        self.spend("service_agreement", signed.bill(site, span, meter, growth), span)
+
+    @cache  # noqa: B019
+    def cuts(self, site: str, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Share of flexible and of firm power of an offer that stays in each hour of a year."""
+        dearest = self._dearest(site, self.d.sites[site]["tariff"])
+        return cuts(self.offers[site, name], self.profiles, dearest)
 
     @cache  # noqa: B019
     def _dearest(self, site: str, tariff: str) -> list[int]:
@@ -272,7 +292,7 @@ class Operation:
             before = np.concatenate([soc[-1:], soc[:-1]])
             wanted = (1 - tech["standing_loss_per_hour"]) * before + eta * charge - discharge / eta
             out.equal("state of charge", soc, wanted, where)
-            self._spend("vom", float(discharge.sum()) * tech["vom_usd_per_mwh"], span)
+            self.spend("vom", float(discharge.sum()) * tech["vom_usd_per_mwh"], span)
             return
         made = a.get(f"generation_mw:{name}", zero)
         local = chosen(self.local, site, name)
@@ -293,13 +313,13 @@ class Operation:
             fuel = self.d.fuel_row(tech["fuel"], row["gas_hub"])
             price = self._series(fuel["price_usd_per_mmbtu"], fuel["price_profile"], span.hours)
             price = price * self._growth(fuel["price_growth_per_year"], span)
-            self._spend("fuel", tech["heat_rate_mmbtu_per_mwh"] * float(made @ price), span)
+            self.spend("fuel", tech["heat_rate_mmbtu_per_mwh"] * float(made @ price), span)
             if blank(float(co2)):
                 co2 = tech["heat_rate_mmbtu_per_mwh"] * fuel["co2_t_per_mmbtu"]
         tons = energy * (0.0 if blank(float(co2)) else float(co2))
         self.co2[site, span.group][0] += tons
-        self._spend("carbon", tons * self._carbon_price(span.year, onsite=True), span)
-        self._spend("vom", energy * tech["vom_usd_per_mwh"], span)
+        self.spend("carbon", tons * self.carbon_price(span.year, onsite=True), span)
+        self.spend("vom", energy * tech["vom_usd_per_mwh"], span)
         self.water[site, span.group] += energy * tech["water_m3_per_mwh"]
 
     # -- years ----------------------------------------------------------------------------

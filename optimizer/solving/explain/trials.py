@@ -437,6 +437,8 @@ def _firm_rows(case: Case, arrays: PlanningArrays) -> sp.csr_matrix:
             power = {at[links.FIRM][p]: 1.0} if site.offers else {}
             for offer in site.offers:
                 power[at[links.flexible(offer)][p]] = 1.0 - float(offer.cut[hours].max())
+                if offer.sheds_firm:
+                    power[at[links.shed(offer)][p]] = -float(offer.shed[hours].max())
             for asset in site.assets:
                 if asset.kind == "thermal":
                     power[at[links.power(asset)][p]] = float(asset.availability[hours].min())

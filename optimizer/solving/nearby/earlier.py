@@ -10,12 +10,13 @@ import pandas as pd
 
 from optimizer.model.blocks import M3_PER_LINK, links
 from optimizer.model.build import Planning
-from optimizer.preparing.case import Case, Site
+from optimizer.preparing.case import Case, Offer, Site
 from optimizer.solving.planning_arrays import PlanningArrays
 
 Key = tuple[Hashable, ...]
 Series = dict[tuple[str, ...], np.ndarray]
 """Values by item and present period."""
+LEAST_MW = 1e-6
 WATER_MARGIN = 1e-6
 """Share of its water by which a quota is more than what was used."""
 SAID = {"site": "site", "block": "hall", "technology": "technology", "offer": "grid offer",
@@ -152,9 +153,29 @@ class _Reading:
         for offer in site.offers:
             for v in offer.variants:
                 item = (site.site, offer.offer, v.name)
+                levels = {}
                 for column in ("connected", "firm_mw", "flexible_mw"):
                     found = self._of("interconnection", keys, column, item, grows=False)
+                    levels[column] = found
                     yield from _by_period(column, item[1:], found)
+                if offer.existing_mw > 0:
+                    flexible = levels["flexible_mw"]
+                    beyond = levels["firm_mw"] + flexible - offer.existing_mw
+                    wide = (beyond > LEAST_MW) | (flexible > LEAST_MW)
+                    yield from _by_period("extended", item[1:], wide.astype(float))
+                    yield from _by_period("beyond_mw", item[1:], np.maximum(beyond, 0.0))
+            yield from self._signed(site, offer)
+
+    def _signed(self, site: Site, offer: Offer) -> Iterator[tuple[str, Key, float]]:
+        """Contract MW of agreements, in the period in which service begins."""
+        for agreement in offer.agreements:
+            item = (site.site, offer.offer, agreement.agreement)
+            keys = ("site", "offer", "agreement")
+            level = self._of("agreements", keys, "contract_mw", item, grows=False)
+            begins = np.maximum(np.diff(level, prepend=0.0), 0.0)
+            yield from _by_period("contract_mw", (agreement.key,), begins)
+            yield from _by_period("begun", (agreement.key,), (begins > 0).astype(float))
+            yield "agreed", (agreement.key,), float(begins.any())
 
     def _permits(self, site: Site) -> Iterator[tuple[str, Key, float]]:
         table = self.earlier.tables.get("permits", pd.DataFrame())

@@ -14,7 +14,7 @@ from optimizer.solving.planning_arrays import DISCRETE, KINDS, PlanningArrays
 
 WEIGHTS = {"open": 10.0, "connected": 4.0, "permit": 2.0, "halls": 1.0, "units": 0.25}
 """What one change through the whole horizon counts: a site, a grid offer, a permit, a hall, a unit."""
-SIZES = {"built_mw": 1.0, "built_mwh": 0.25, "firm_mw": 1.0, "flexible_mw": 1.0, "place": 1.0,
+SIZES = {"built_mw": 1.0, "built_mwh": 0.25, "firm_mw": 1.0, "flexible_mw": 1.0, "contract_mw": 1.0, "place": 1.0,
          "water_quota": 0.01}  # fmt: skip
 """What a MW, a MWh or 1,000 m3 of water counts when the whole numbers are settled."""
 KILO = 1e-3

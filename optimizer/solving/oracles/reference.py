@@ -26,6 +26,8 @@ ATTEMPTS: tuple[dict[str, str], ...] = (
 SECONDS, AGAIN_S = 120.0, 300.0
 FEASIBLE = 1e-6
 """Violation of a row or bound that is trusted, as a share of the block's largest link."""
+KEPT_MW = 5e-7
+"""The same in MW, of a dispatch that is kept."""
 NEAR = 1e-6
 """Distance of cut and cost that is trusted, relative to the cost."""
 
@@ -86,9 +88,9 @@ class HighsOracle:
             found, wrong = self._attempt(task, shape, number, options)
             if found is not None:
                 missing = self._missing(task, shape, found)
-                if missing <= 0.0:
+                if missing <= 0.0 and not wrong:
                     return found
-                wrong = f"cut and cost differ by {missing:.1e} too much"
+                wrong = wrong or f"cut and cost differ by {missing:.1e} too much"
                 if missing < least:
                     best, least = found, missing
             trouble.tell("block", f"operation of {where}: {wrong}; solved again by a new model")
@@ -139,6 +141,10 @@ class HighsOracle:
         off = _violation(shape, values, upper, row_lower, row_upper)
         if off > FEASIBLE:
             return None, f"a row or bound is off by {off:.1e}"
+        wrong = ""
+        if task.keep_dispatch and off * scale > KEPT_MW:
+            # A dispatch that is kept is a result: its rows must hold in MW, not only relatively.
+            wrong = f"a row or bound of the dispatch is off by {off * scale:.1e} MW"
         self._bases[task.block] = model.getBasis()
         if number:
             model.setOptionValue("presolve", "choose")
@@ -148,7 +154,7 @@ class HighsOracle:
             prices = np.zeros(rows)  # any prices give a valid cut; these of a degenerate dual none
         if task.co2_price is not None and shape.co2_row >= 0:
             prices[shape.co2_row] = -task.co2_price
-        return outcome(task, shape, cost, counted, values * scale, prices), ""
+        return outcome(task, shape, cost, counted, values * scale, prices), wrong
 
     def _missing(self, task: Task, shape: Shape, found: Outcome) -> float:
         """By how much the cut's value stays below the cost, beyond what tolerances explain."""

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from optimizer.preparing.calendar import months_between
-from optimizer.results.live import FIRST_ROW, SHEET, VALUE_COLUMN, Line, LiveMoney
+from optimizer.results.lines import Line
+from optimizer.results.live import FIRST_ROW, SHEET, VALUE_COLUMN, LiveMoney
 from optimizer.results.report import readiness, words
 from optimizer.results.report.marks import notes
 from optimizer.results.report.packs.page import Block, Grid, Note, Page, Stock

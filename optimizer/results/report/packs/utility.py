@@ -10,11 +10,20 @@ import pandas as pd
 from optimizer.preparing.calendar import HOURS_PER_YEAR, Period, hours_of_months
 from optimizer.results.report.marks import notes
 from optimizer.results.report.packs.page import Block, Grid, Note, Page, Stock
+from optimizer.results.report.service import cut_words, emergency_words
 from optimizer.results.report.words import amount, listing, month, percent, plain
 
 POWER_FACTOR = 0.95
 """Lagging, at the meter. An assumption of this tool: the inputs have none."""
-USED = ("interconnections", "interconnection_steps", "demand", "workloads", "sites", "technologies")
+USED = (
+    "interconnections",
+    "interconnection_steps",
+    "service_agreements",
+    "demand",
+    "workloads",
+    "sites",
+    "technologies",
+)
 NAMES = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
@@ -87,7 +96,8 @@ def _letter(stock: Stock, site: str) -> Block:
         ("Load factor", percent(_load_factor(stock, site))),
         ("Where", f"{row['latitude']:.2f}°, {row['longitude']:.2f}°"),
     ]  # fmt: skip
-    says = [_dates(stock, site), _asked(service), _flexibility(stock, site, flexible)]
+    says = [_dates(stock, site), _asked(service), _signed(stock, site),
+            _flexibility(stock, site, flexible)]  # fmt: skip
     head = ["MW, largest hour", *NAMES]
     tables = [Grid("Facility load by month", head, yearly_rows(load), 12),
               Grid("Demand at the meter by month", head, yearly_rows(drawn), 12)]  # fmt: skip
@@ -165,8 +175,28 @@ def _flexibility(stock: Stock, site: str, flexible: float) -> str:
         if own
         else "Nothing stands behind the meter."
     )
+    rows = mine.to_dict("records")
+    shed = [f"In an emergency: {said}." for row in rows if (said := emergency_words(row))]
+    behind = " ".join([*shed[-1:], behind])
     if flexible < 0.05:
         return f"No part of the service may be curtailed. {behind}"
     hours = int(mine["curtailed_hours_per_year"].max()) if len(mine) else 0
     how = f"in up to {hours} hours a year" if hours else "by the profile of the offer"
+    told = [said for row in rows if (said := cut_words(row))]
+    if told:
+        return f"{amount(round(flexible, 1), 'MW')} flexible: {told[-1]}. {behind}"
     return f"{amount(round(flexible, 1), 'MW')} may be curtailed {how}. {behind}"
+
+
+def _signed(stock: Stock, site: str) -> str:
+    """Contract MW of the agreements that the plan signs."""
+    table = stock.table("agreements")
+    begins = {p.name: p.start for p in stock.case.periods}
+    table = table[(table["site"] == site) & table["in_force"]]
+    table = table.sort_values("period", key=lambda names: names.map(begins), kind="stable")
+    said = [
+        f"{plain(str(name))} for {amount(round(float(mine['contract_mw'].max()), 1), 'MW')} from "
+        f"{month(min(begins[p] for p in mine['period']))}"
+        for name, mine in table.groupby("agreement", sort=False)
+    ]
+    return f"Agreements to sign: {listing(said)}." if said else ""

@@ -3,8 +3,15 @@
   const config = { responsive: true, displaylogo: false, displayModeBar: false };
   const narrow = window.matchMedia("(max-width: 600px)").matches;
   const figures = JSON.parse(document.getElementById("figures").textContent);
-  const drawn = [];
+  const waiting = new Map();
 
+  // The library is text until the words of the page are there to be read.
+  function library() {
+    if (window.Plotly) { return; }
+    const script = document.createElement("script");
+    script.textContent = document.getElementById("library").textContent;
+    document.head.append(script);
+  }
   // A phone has less room for letters, and a finger that moves over a chart means to scroll.
   function fit(name, figure) {
     if (!narrow) { return figure; }
@@ -23,26 +30,46 @@
     }
     return figure;
   }
+  function first(box) { return Object.keys(figures[box.dataset.figure])[0]; }
   function show(box, view) {
+    library();
+    waiting.delete(box);
+    box.style.minHeight = "";
     const figure = fit(box.dataset.figure, structuredClone(figures[box.dataset.figure][view]));
     return Plotly.react(box, figure.data, figure.layout, config);
   }
-  // One chart after the other, so that the page can be read and used before the last is drawn.
-  async function drawAll() {
-    for (const box of document.querySelectorAll("[data-figure]")) {
-      await show(box, Object.keys(figures[box.dataset.figure])[0]);
-      await new Promise((go) => setTimeout(go));
-    }
+  for (const box of document.querySelectorAll("[data-figure]")) {
+    waiting.set(box, () => show(box, first(box)));
+    // Room for the chart, so that nothing moves when it is drawn.
+    box.style.minHeight = figures[box.dataset.figure][first(box)].layout.height + "px";
   }
-  drawn.push(drawAll());
   for (const select of document.querySelectorAll("[data-views]")) {
     select.selectedIndex = 0;
     select.addEventListener("change", () => show(document.getElementById("chart-" + select.dataset.views), select.value));
   }
+  function distance(box) {
+    const place = box.getBoundingClientRect();
+    return Math.max(0, place.top - window.innerHeight, -place.bottom);
+  }
+  // When nothing else is to be done; some browsers cannot tell.
+  function idle() {
+    return new Promise((go) => window.requestIdleCallback ? requestIdleCallback(go, { timeout: 100 }) : setTimeout(go));
+  }
+  // One chart after the other, always the one nearest to what is being read; all of them, so that
+  // what is printed, searched or read aloud is whole.
+  async function drawAll() {
+    while (waiting.size) {
+      const [box] = [...waiting.keys()].sort((a, b) => distance(a) - distance(b));
+      await waiting.get(box)();
+      await idle();
+    }
+    document.documentElement.dataset.ready = "1";
+    document.documentElement.dataset.overflow = String(document.documentElement.scrollWidth - window.innerWidth);
+  }
 
   const packed = JSON.parse(document.getElementById("dispatch-data").textContent);
   const pick = (name) => document.getElementById("pick-" + name);
-  const cache = new Map();
+  const cache = new Map(), hoursBox = document.getElementById("chart-dispatch"), hoursHeight = narrow ? 400 : 460;
 
   // Differences, low bytes then high bytes, deflated, in base64; sums wrap at 16 bits.
   async function unpack(series) {
@@ -82,8 +109,15 @@
     weeks();
   }
   async function draw() {
-    const block = chosen(), week = Number(pick("week").value);
-    const series = await hours(block), from = week * perWeek, traces = [];
+    waiting.delete(hoursBox);
+    const block = chosen(), series = await hours(block);
+    return plot(block, Number(pick("week").value), series);
+  }
+  function plot(block, week, series) {
+    library();
+    waiting.delete(hoursBox);
+    hoursBox.style.minHeight = "";
+    const from = week * perWeek, traces = [];
     const steps = Math.ceil(block.hours / packed.hours_per_step);
     const x = [];
     for (let i = from; i < Math.min(from + perWeek, steps); i++) { x.push(stamp(block.first_hour + i * packed.hours_per_step)); }
@@ -100,16 +134,16 @@
       });
     }
     traces.sort((a, b) => (a.stackgroup ? 0 : 1) - (b.stackgroup ? 0 : 1));
-    await Plotly.react("chart-dispatch", traces, {
-      template: { layout: { plot_bgcolor: "#fff", paper_bgcolor: "#fff" } }, height: narrow ? 400 : 460, autosize: true,
+    document.getElementById("dispatch-words").textContent =
+      block.site + ", " + block.period + ", hours of reference year " + packed.year + "; below zero: charging and export; dotted: sun and wind that are not used.";
+    return Plotly.react(hoursBox, traces, {
+      template: { layout: { plot_bgcolor: "#fff", paper_bgcolor: "#fff" } }, height: hoursHeight, autosize: true,
       font: { size: narrow ? 11 : 13, color: "#1b1f24" }, hovermode: "x unified", dragmode: narrow ? false : "zoom",
       margin: { l: 56, r: 12, t: 12, b: 40 },
       yaxis: { title: { text: "MW" }, automargin: true, gridcolor: "#e5e9ed", zerolinecolor: "#57606a", fixedrange: narrow },
-      xaxis: { automargin: true, gridcolor: "#e5e9ed", tickformat: "%-d %b", dtick: 864e5, fixedrange: narrow, hoverformat: "%-d %b %H:%M" },
+      xaxis: { automargin: true, gridcolor: "#e5e9ed", tickformat: "%-d %b", tickangle: 0, dtick: 864e5, fixedrange: narrow, hoverformat: "%-d %b %H:%M" },
       legend: { orientation: "h", y: -0.12, yanchor: "top", x: 0, traceorder: "normal" }
     }, config);
-    document.getElementById("dispatch-words").textContent =
-      block.site + ", " + block.period + ", hours of reference year " + packed.year + "; below zero: charging and export; dotted: sun and wind that are not used.";
   }
   function step(by) {
     const select = pick("week"), next = select.selectedIndex + by;
@@ -130,12 +164,14 @@
       pick("week").addEventListener("change", draw);
       document.getElementById("week-before").addEventListener("click", () => step(-1));
       document.getElementById("week-after").addEventListener("click", () => step(1));
-      drawn.push(draw());
+      // Its first week is there unpacked: a printer does not wait.
+      waiting.set(hoursBox, () => plot(start, 0, packed.shown));
+      hoursBox.style.minHeight = hoursHeight + "px";
     }
   }
-  Promise.all(drawn).then(() => {
-    document.documentElement.dataset.ready = String(drawn.length);
-    document.documentElement.dataset.overflow = String(document.documentElement.scrollWidth - window.innerWidth);
+  document.addEventListener("DOMContentLoaded", () => setTimeout(drawAll));
+  window.addEventListener("beforeprint", () => {
+    for (const chart of [...waiting.values()]) { chart(); }
+    for (const box of document.querySelectorAll(".js-plotly-plot")) { Plotly.Plots.resize(box); }
   });
-  window.addEventListener("beforeprint", () => { for (const box of document.querySelectorAll(".js-plotly-plot")) { Plotly.Plots.resize(box); } });
 })();
