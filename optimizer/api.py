@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optimizer.errors import InputError, Problem, Problems
-from optimizer.settings import Engine, OnProgress, RunOptions
+from optimizer.settings import Engine, OnProgress, RollingOptions, RunOptions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,6 +88,13 @@ class Plan:
 
         objective = self.inner.report.objective
         return verify_plan(self.inner.inputs, self.tables, self.dispatch, objective)
+
+    def rolling(self, options: RollingOptions | None = None) -> dict[str, Any]:
+        """What the plan costs to run without perfect foresight (``docs/results.md``)."""
+        from optimizer.preparing.case import prepare
+        from optimizer.results.rolling import rolling
+
+        return rolling(prepare(self.inner.inputs), self.tables, options or RollingOptions())
 
     def write(self, folder: str | Path, *, overwrite: bool = False) -> None:
         """Write the result folder."""

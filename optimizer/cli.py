@@ -23,7 +23,7 @@ from optimizer.errors import (
     StoppedError,
     UsageError,
 )
-from optimizer.settings import Engine, RunOptions
+from optimizer.settings import Engine, RollingOptions, RunOptions
 from optimizer.terminal import (
     NAME,
     Stop,
@@ -66,6 +66,21 @@ app = typer.Typer(
 CaseArgument = Annotated[Path, typer.Argument(help="An .xlsx workbook or a folder of CSV files")]
 ResultArgument = Annotated[Path, typer.Argument(help="The --out folder of a run")]
 Pack = Literal["board", "utility", "lender", "permits"]
+ForesightOption = Annotated[
+    int, typer.Option(min=2, max=8760, help="Hours of each forecast, with --rolling")
+]
+StepOption = Annotated[
+    int, typer.Option(min=1, max=8760, help="Hours until the next forecast, with --rolling")
+]
+ErrorOption = Annotated[
+    float,
+    typer.Option(
+        min=0.0,
+        max=1.0,
+        help="Standard deviation of sun, wind and price at the end of "
+        "a forecast, with --rolling; a fifth of it for load",
+    ),
+]
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", help="What-if: TABLE.COLUMN[KEY]=VALUE, also *= and +="),
@@ -148,6 +163,13 @@ def run(
         float | None,
         typer.Option(min=1.0, help="MB that operating blocks are dropped and rebuilt to keep"),
     ] = None,
+    rolling: Annotated[
+        bool,
+        typer.Option("--rolling", help="Dispatch the plan again without perfect foresight"),
+    ] = False,
+    foresight: ForesightOption = 36,
+    forecast_step: StepOption = 24,
+    forecast_error: ErrorOption = 0.15,
     sets: SetOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print only the summary")] = False,
     quiet: Annotated[
@@ -160,11 +182,20 @@ def run(
     from optimizer import pipeline
 
     folder = default_folder(case) if out is None else out
-    options = RunOptions(gap=gap, time_limit_s=time_limit, threads=threads, engine=engine,
-                         gap_power=gap_power, resume=resume, why=why, why_time_s=why_time,
-                         start_from=None if start_from is None else str(start_from),
-                         prefer=None if prefer is None else str(prefer),
-                         memory_limit_mb=memory_limit)  # fmt: skip
+    options = RunOptions(
+        gap=gap,
+        time_limit_s=time_limit,
+        threads=threads,
+        engine=engine,
+        gap_power=gap_power,
+        resume=resume,
+        why=why,
+        why_time_s=why_time,
+        start_from=None if start_from is None else str(start_from),
+        prefer=None if prefer is None else str(prefer),
+        memory_limit_mb=memory_limit,
+        rolling=_rolling(rolling, foresight, forecast_step, forecast_error),
+    )
     if resume and out is None:
         raise UsageError("--resume needs the --out of the run that is to go on.")
     try:
@@ -195,6 +226,16 @@ def run(
             "ask for less (--gap). The plan itself is checked and can be used."
         )
     raise typer.Exit(int(outcome.exit_code))
+
+
+def _rolling(asked: bool, foresight: int, step: int, error: float) -> RollingOptions | None:
+    """How to run without perfect foresight; None if it was not asked."""
+    if step > foresight:
+        raise UsageError(
+            f"--forecast-step {step} is longer than --foresight {foresight}: hours between would "
+            "have no forecast. Give a step of at most the foresight."
+        )
+    return RollingOptions(foresight, step, error) if asked else None
 
 
 def inputs_gap(outcome: Outcome) -> float:
@@ -291,12 +332,32 @@ def template(
         hint(f"{NAME} check {written}")
 
 
-@app.command(epilog=_examples("convert my/case.xlsx my/folder", "convert my/folder again.xlsx"))
+@app.command(
+    epilog=_examples(
+        "convert my/case.xlsx my/folder", "convert my/folder again.xlsx",
+        "convert rate.json my/rate",
+    )
+)  # fmt: skip
 def convert(
-    source: CaseArgument,
+    source: Annotated[
+        Path,
+        typer.Argument(help="A case, or rates of the Utility Rate Database as .json"),
+    ],
     target: Annotated[Path, typer.Argument(help="An .xlsx path, or a folder for CSV files")],
+    reference_year: Annotated[
+        int, typer.Option(min=1980, max=2100, help="Of rates: year whose weekdays windows follow")
+    ] = 2012,
 ) -> None:
-    """Workbook to CSV folder and back, without loss."""
+    """Workbook to CSV folder and back, without loss; public utility rates to tables of tariffs."""
+    if source.suffix.lower() == ".json":
+        from optimizer.reading.urdb import read_rates, write_rates
+
+        found = read_rates(source, reference_year)
+        for path in write_rates(found, target):
+            print(f"{source} -> {path}")
+        for note in found.notes:
+            say(f"not expressed: {note}", "yellow")
+        return
     from optimizer.pipeline import read
     from optimizer.reading.writing import write_inputs
 
@@ -305,26 +366,50 @@ def convert(
     print(f"{source} -> {target}")
 
 
-@app.command(epilog=_examples("verify outputs/my", "verify outputs/my --json"))
+@app.command(
+    epilog=_examples("verify outputs/my", "verify outputs/my --json", "verify outputs/my --rolling")
+)
 def verify(
     result: ResultArgument,
+    rolling: Annotated[
+        bool,
+        typer.Option("--rolling", help="Also dispatch it again without perfect foresight"),
+    ] = False,
+    foresight: ForesightOption = 36,
+    forecast_step: StepOption = 24,
+    forecast_error: ErrorOption = 0.15,
     as_json: Annotated[bool, typer.Option("--json", help="Print only the check")] = False,
 ) -> None:
     """Re-check a stored result against its inputs, independently of the model."""
     from optimizer.results.verify import verify_plan
     from optimizer.results.write import load_result
 
+    answer = only_answer_on_stdout() if rolling else sys.stdout
+    options = _rolling(rolling, foresight, forecast_step, forecast_error)
     stored = load_result(result)
     done = verify_plan(stored.inputs, stored.tables, stored.dispatch, stored.summary["objective"])
+    found = None
+    if options is not None:
+        from optimizer.preparing.case import prepare
+        from optimizer.results.rolling import rolling as run_again
+
+        found = run_again(prepare(stored.inputs), stored.tables, options)
     if as_json:
-        print(json.dumps(done.as_dict()))
+        print(json.dumps(done.as_dict() | {"rolling": found}), file=answer, flush=True)
     else:
         for name, count, worst, where in done.checks:
-            print(f"{name:<34} {count:>9,} checked  largest violation {worst:.1e}  {where}")
+            line = f"{name:<34} {count:>9,} checked  largest violation {worst:.1e}  {where}"
+            print(line, file=answer)
         for finding in done.findings[:40]:
-            print(f"  {finding}")
+            print(f"  {finding}", file=answer)
         print(f"{'passed' if done.passed else 'FAILED'}: max violation {done.max_violation:.2e}, "
-              f"objective recomputed {done.objective_recomputed:,.2f} USD")  # fmt: skip
+              f"objective recomputed {done.objective_recomputed:,.2f} USD", file=answer)  # fmt: skip
+        if found is not None:
+            from optimizer.results.words import without_foresight
+
+            print(f"without perfect foresight: {without_foresight(found)}", file=answer, flush=True)
+            if found["warning"]:
+                say(found["warning"], "yellow")
     raise typer.Exit(int(ExitCode.DONE if done.passed else ExitCode.CHECK_FAILED))
 
 

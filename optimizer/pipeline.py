@@ -16,10 +16,12 @@ from optimizer.reading.inputs import Inputs, read_inputs
 from optimizer.results.dates import sample_dates
 from optimizer.results.earlier import earlier
 from optimizer.results.plan import Plan
+from optimizer.results.rolling import rolling
 from optimizer.results.summary import summarize
 from optimizer.results.verify import Verification, verify_plan
 from optimizer.results.write import check_target, write_result
 from optimizer.settings import OnProgress, RunOptions, ShouldStop
+from optimizer.solving.memory import give_back
 from optimizer.solving.solve import solve_case
 
 KEPT_SHARE, KEPT_SECONDS = 0.15, 3.0
@@ -79,16 +81,19 @@ def run(
     plan = solve_case(case, budgeted, on_progress, should_stop, start_from, prefer)
     # Planning models hold each other in circles; what follows needs their memory.
     gc.collect()
+    give_back()
     plan.report.timing.update(read=prepare_at - read_at, prepare=now - prepare_at)
     verify_at = time.monotonic()
     verification = verify_plan(inputs, plan.tables, plan.dispatch, plan.report.objective)
     plan.report.timing["verify"] = time.monotonic() - verify_at
+    asked = options.rolling
+    rolled = None if asked is None else rolling(case, plan.tables, asked, until=begin + limit)
     dates_at = time.monotonic()
     dates = sample_dates(inputs, plan.tables)
     plan = dataclasses.replace(plan, tables={**plan.tables, "dates": dates.table})
     plan.report.timing["dates"] = time.monotonic() - dates_at
     plan.report.timing["until_written"] = time.monotonic() - begin
-    summary = summarize(plan, verification, dates)
+    summary = summarize(plan, verification, dates, rolled)
     write_result(plan, summary, folder, options=dataclasses.asdict(options),
                  overrides=list(overrides), overwrite=overwrite, case=case)  # fmt: skip
     outcome = Outcome(plan, verification, summary, warnings)

@@ -10,6 +10,30 @@ from typing import Any, Literal
 Engine = Literal["auto", "few", "many", "monolith"]
 
 
+WARN_SHARE = 0.03
+"""Extra running cost without perfect foresight above which a plan is warned of."""
+
+
+@dataclass(frozen=True)
+class RollingOptions:
+    """How a plan is dispatched again without perfect foresight.
+
+    Parameters
+    ----------
+    foresight_h : hours that a forecast covers
+    step_h : hours after which the next forecast comes in; those of it that are run
+    error : standard deviation of the forecast of sun, wind and price at the end of the foresight,
+        relative to what comes; it grows with the square root of the hours ahead, and a fifth of it
+        holds for a load that has a profile
+    seed : seed of the errors; None: the case's own
+    """
+
+    foresight_h: int = 36
+    step_h: int = 24
+    error: float = 0.15
+    seed: int | None = None
+
+
 @dataclass(frozen=True)
 class RunOptions:
     """How to solve; None takes the case's own setting.
@@ -34,6 +58,7 @@ class RunOptions:
         least of it
     memory_limit_mb : resident memory that operating blocks are dropped and rebuilt to keep
         [MB]; None: no limit
+    rolling : dispatch the plan again without perfect foresight; None: not asked
     """
 
     gap: float | None = None
@@ -49,6 +74,7 @@ class RunOptions:
     start_from: str | None = None
     prefer: str | None = None
     memory_limit_mb: float | None = None
+    rolling: RollingOptions | None = None
 
 
 @dataclass(frozen=True)

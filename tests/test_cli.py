@@ -188,3 +188,22 @@ def test_check_marks_and_tells_what_is_implied(small: Path, tmp_path: Path) -> N
     assert "Earliest power" not in call("check", small, "--quiet").stdout
     assert call("check", tmp_path / "m.xlsx", "--mark", tmp_path / "m.xlsx").returncode == 2
     assert call("check", small, "--mark", "/proc/m.xlsx").returncode == 8
+
+
+def test_verify_dispatches_without_perfect_foresight(result: Path) -> None:
+    done = call("verify", result, "--rolling", "--foresight", "48", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)["rolling"]
+    assert found["foresight_hours"] == 48 and found["sites"] == ["site0"]
+    assert found["operating_cost_usd"] == found["full_year_operating_cost_usd"]  # no storage
+    told = call("verify", result, "--rolling")
+    assert "without perfect foresight: running costs" in told.stdout
+
+
+def test_a_step_beyond_the_foresight_is_refused(small: Path, result: Path) -> None:
+    for command in (("run", small, "--out", small.parent / "none"), ("verify", result)):
+        done = call(*command, "--rolling", "--foresight", "12", "--forecast-step", "24")
+        assert done.returncode == 2
+        assert "--forecast-step 24 is longer than --foresight 12" in done.stderr
+        assert "Give a step of at most the foresight" in done.stderr
+    assert not (small.parent / "none").exists()

@@ -19,8 +19,10 @@ from optimizer.model.parts import (
     budget,
     campus,
     carbon,
+    contracts,
     interconnection,
     land,
+    matching,
     operation,
     permits,
     power,
@@ -28,6 +30,7 @@ from optimizer.model.parts import (
     shared_grid,
     siting,
     slots,
+    tariffs,
     water,
     workloads,
 )
@@ -45,9 +48,12 @@ PARTS = (
     workloads,
     slots,
     land,
+    contracts,
     carbon,
+    matching,
     water,
     budget,
+    tariffs,
     operation,
 )
 """The parts in order; each has ``applies``, ``add_site`` and ``add_joint``."""

@@ -43,17 +43,17 @@ def add_agreements(
         )
     block.billed_within_contract = pyo.Constraint(
         list(billing), months,
-        rule=lambda b, a, m: b.billed[a, m] <= link[links.contract(billing[a]), p],
+        rule=lambda b, a, m: b.billed[a, m] <= link[links.ramped(billing[a]), p],
     )  # fmt: skip
     block.minimum_demand = pyo.Constraint(
         list(billing), months,
         rule=lambda b, a, m: b.billed[a, m]
-        >= billing[a].demand_share * link[links.owed(billing[a]), p],
+        >= billing[a].demand_share * link[links.minimum(billing[a]), p],
     )  # fmt: skip
     block.minimum_energy = pyo.Constraint(
         list(owing), months,
         rule=lambda b, a, m: sum(meter(t) for t in hours_of[m]) + b.short[a, m]
-        >= owing[a].energy_share * len(hours_of[m]) * link[links.owed(owing[a]), p],
+        >= owing[a].energy_share * len(hours_of[m]) * link[links.minimum(owing[a]), p],
     )  # fmt: skip
     year = period.year - int(case.inputs.setting("money_year"))
     return sum(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,17 @@ from optimizer.preparing.calendar import (
     make_periods,
     months_between,
 )
+from optimizer.preparing.clock import Clock, make_clock
+from optimizer.preparing.contracts import (
+    Contract,
+    Hedge,
+    Rule,
+    clean_share,
+    make_contracts,
+    make_hedges,
+    make_rules,
+    marginal_co2,
+)
 from optimizer.preparing.finance import (
     capital_recovery_factor,
     construction_interest,
@@ -29,6 +41,8 @@ from optimizer.preparing.finance import (
 )
 from optimizer.preparing.tariffs import Tariff, make_tariff
 from optimizer.reading.inputs import Inputs
+from optimizer.reading.peak_money import unserved_usd_per_mwh
+from optimizer.reading.windows import standard_offset
 
 KILO = 1e-3
 SHORT_TON_KG = 907.18474
@@ -183,6 +197,18 @@ class Site:
     tariffs: tuple[Tariff, ...]
     fuel_price: dict[str, np.ndarray]
     fuel_growth: dict[str, float]
+    market: str = ""
+    contracts: tuple[Contract, ...] = ()
+    clean: dict[str, np.ndarray] = field(default_factory=dict)
+    """Carbon-free share of imported energy by hour, under each tariff."""
+    marginal_co2: np.ndarray | None = None
+    """CO2 of one more MWh imported [t/MWh], under the first tariff; None if it is not given."""
+
+    @property
+    def deliveries(self) -> tuple[Contract, ...]:
+        """Contracts whose energy comes through the grid connection."""
+        return tuple(c for c in self.contracts if c.delivers)
+
     islanded: bool = True
     parallel: bool = True
 
@@ -233,7 +259,13 @@ class Site:
     @property
     def sells_energy(self) -> bool:
         """Whether any offer allows export at a price."""
-        return self.export_share > 0 and any(o.export_mw > 0 for o in self.offers)
+        earns = any(t.pays_for_export for t in self.tariffs)
+        return earns and any(o.export_mw > 0 for o in self.offers)
+
+    @property
+    def pays_for_use(self) -> bool:
+        """Whether the grid pays for energy that is taken in some hour."""
+        return bool(self.offers) and any(float(t.price.min()) < 0 for t in self.tariffs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -293,6 +325,8 @@ class Case:
     unserved_price: float
     allowed_unserved_share: float
     groups: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()
+    hedges: tuple[Hedge, ...] = ()
     shared_upgrades: dict[str, service.SharedUpgrade] = field(default_factory=dict)
     grid_groups: dict[str, float] = field(default_factory=dict)
     security_caps: dict[int, float] = field(default_factory=dict)
@@ -346,13 +380,61 @@ class _Preparation:
         self.horizon = sum(p.months for p in self.periods)
         self.factor = discount_factors(self.rate, self.horizon)
         self.technologies = self.tables["technologies"].set_index("technology", drop=False)
-        self.permits = self.tables["permits"]
         self._series: dict[bytes, np.ndarray] = {}
-        self.shared_upgrades = self._shared_upgrades()
+        # Tables are grouped, and what does not differ by site is made, once for all sites.
+        self._places: dict[tuple[str, ...], dict[Any, np.ndarray]] = {}
+        self._variants: dict[tuple[Any, ...], tuple[schedule.Variant, ...]] = {}
+        self._annuities: dict[tuple[float, float], np.ndarray] = {}
+        self._cash: dict[tuple[float, int], tuple[dict[int, float], ...]] = {}
+        self._index: dict[str, np.ndarray] = {}
+        self._fuels: dict[tuple[str, str], pd.Series] = {}
+        self._clocks: dict[float, Clock] = {}
+        self._tariffs: dict[tuple[str, int, int], Tariff] = {}
+        self.shared_upgrades: dict[str, service.SharedUpgrade] = self._shared_upgrades()
+
+    def places(self, table: str, *keys: str) -> dict[Any, np.ndarray]:
+        """Positions of a table's rows by these columns, in the table's order."""
+        name = (table, *keys)
+        if name not in self._places:
+            by = keys[0] if len(keys) == 1 else list(keys)
+            self._places[name] = dict(self.tables[table].groupby(by, sort=False).indices)
+        return self._places[name]
+
+    def rows(self, table: str, **wanted: str) -> pd.DataFrame:
+        """Rows of a table in which these columns have these values."""
+        key = tuple(wanted.values())
+        at = self.places(table, *wanted).get(key[0] if len(key) == 1 else key)
+        rows = self.tables[table]
+        return rows.iloc[:0] if at is None else rows.iloc[at]
 
     def shared(self, series: np.ndarray) -> np.ndarray:
         """The series, or the same one kept before: many sites have the same weather and prices."""
         return self._series.setdefault(series.tobytes(), series)
+
+    def clock(self, utc_offset_hours: float) -> Clock:
+        """The clock of a site; without an offset that of the profiles."""
+        ahead = 0.0
+        if not np.isnan(utc_offset_hours):
+            ahead = utc_offset_hours - standard_offset(str(self.inputs.setting("time_zone")))
+        if ahead not in self._clocks:
+            year = int(self.inputs.setting("reference_year"))
+            self._clocks[ahead] = make_clock(year, ahead)
+        return self._clocks[ahead]
+
+    def tariffs(self, site: pd.Series) -> tuple[Tariff, ...]:
+        """The site's tariff, then the further ones that are offered there."""
+        more = self.rows("site_tariffs", site=site["site"])
+        dates = {site["tariff"]: pd.NaT} | dict(zip(more["tariff"], more["from_date"], strict=True))
+        clock, found = self.clock(site["utc_offset_hours"]), []
+        for name, date in dates.items():
+            month = 0 if pd.isna(date) else max(0, months_between(self.start, date))
+            key = (name, id(clock), month)
+            if key not in self._tariffs:
+                self._tariffs[key] = make_tariff(
+                    self.tables, self.inputs.profiles, self.shared, name, clock, month
+                )
+            found.append(self._tariffs[key])
+        return tuple(found)
 
     def months(self, row: pd.Series, step: str) -> int:
         """Months of a step by the setting ``lead_times``."""
@@ -366,15 +448,10 @@ class _Preparation:
         """Months of a step of grid service."""
         return self.months(row, f"{step}_months")
 
-    def annuity(self, kilo_usd: float, life: int, life_years: float) -> Money:
+    def annuity(self, kilo_usd: float, life_years: float) -> Money:
         """Money of what is paid when it comes online and repaid over a life."""
         count = len(self.periods)
-        yearly = np.array(
-            [
-                discounted_annuity(self.factor, p.month, life, self.rate, life_years)
-                for p in self.periods
-            ]
-        )
+        yearly = self._annuity(self.rate, life_years)
         return Money(
             np.full(count, kilo_usd), kilo_usd * yearly, np.zeros(count),
             tuple({p.month: 1.0} for p in self.periods),
@@ -386,7 +463,7 @@ class _Preparation:
             name, years = row["shared_upgrade"], float(row["life_years"])
             mine = offers[offers["shared_upgrade"] == name]
             users = tuple(zip(mine["site"], mine["offer"], strict=True))
-            money = self.annuity(float(row["cost_usd"]) * KILO, schedule.life_months(years), years)
+            money = self.annuity(float(row["cost_usd"]) * KILO, years)
             shares = len(users) if np.isnan(row["shares"]) else int(row["shares"])
             made[name] = service.SharedUpgrade(
                 name, float(row["cost_usd"]), money.capital, row["rule"] == "first_pays", shares,
@@ -404,8 +481,7 @@ class _Preparation:
 
     def permit_rows(self, jurisdiction: str, kind: str) -> pd.DataFrame:
         """Variants of a permit kind at a jurisdiction."""
-        table = self.permits
-        return table[(table["jurisdiction"] == jurisdiction) & (table["permit_kind"] == kind)]
+        return self.rows("permits", jurisdiction=jurisdiction, permit_kind=kind)
 
     def variants(
         self,
@@ -417,6 +493,15 @@ class _Preparation:
         may_risk: bool = False,
     ) -> tuple[schedule.Variant, ...]:
         """One variant for each permit variant that can come online at all."""
+        asked = (jurisdiction, kind, steps, life, may_risk)
+        if asked not in self._variants:
+            self._variants[asked] = self._made(jurisdiction, kind, steps, life, may_risk=may_risk)
+        return self._variants[asked]
+
+    def _made(
+        self, jurisdiction: str, kind: str, steps: tuple[int, int, int], life: int, *,
+        may_risk: bool,
+    ) -> tuple[schedule.Variant, ...]:  # fmt: skip
         if kind:
             rows = self.permit_rows(jurisdiction, kind)
             permits = [(r["variant"], self.months(r, "months")) for _, r in rows.iterrows()]
@@ -442,27 +527,47 @@ class _Preparation:
     ) -> Money:
         """Discounted capital, expected loss at risk and payments for each period q."""
         months = variant.lead.spending_months
-        life = schedule.life_months(life_years)
         interest = construction_interest(rate, order_share, months)
-        capital = np.zeros(len(self.periods))
+        capital = overnight * interest * factor * self._annuity(rate, life_years)
         risk = np.zeros(len(self.periods))
-        cash: list[dict[int, float]] = []
         at_stake = order_share
         if months:
             at_stake += (1 - order_share) * variant.lead.procurement / months
         for q, period in enumerate(self.periods):
-            annuity = discounted_annuity(self.factor, period.month, life, rate, life_years)
-            capital[q] = overnight[q] * interest * factor * annuity
             order = period.month - months
             if variant.possible[q] and variant.at_risk[q]:
                 risk[q] = refusal_loss * at_stake * overnight[q] * self.factor[order]
-            cash.append(spending(order_share, months, period.month))
-        return Money(overnight, capital, risk, tuple(cash))
+        if (order_share, months) not in self._cash:
+            self._cash[order_share, months] = tuple(
+                spending(order_share, months, p.month) for p in self.periods
+            )
+        return Money(overnight, capital, risk, self._cash[order_share, months])
+
+    def _annuity(self, rate: float, life_years: float) -> np.ndarray:
+        """Discounted annuities of a dollar by the period of coming online; shape (P,)."""
+        key = (float(rate), float(life_years))
+        if key not in self._annuities:
+            life = schedule.life_months(life_years)
+            self._annuities[key] = np.array(
+                [discounted_annuity(self.factor, p.month, life, rate, life_years)
+                 for p in self.periods]
+            )  # fmt: skip
+        return self._annuities[key]
+
+    def fuel(self, fuel: str, hub: str) -> pd.Series:
+        """The fuel's row of a hub, else of ``*``."""
+        if (fuel, hub) not in self._fuels:
+            self._fuels[fuel, hub] = _fuel_row(self.tables["fuels"], fuel, hub)
+        return self._fuels[fuel, hub]
 
     def index(self, technology: str) -> np.ndarray:
         """Capital over its base by the year of coming online; shape (P,)."""
-        table = self.tables["technology_costs"]
-        rows = table[table["technology"] == technology].sort_values("year")
+        if technology not in self._index:
+            self._index[technology] = self._indexed(technology)
+        return self._index[technology]
+
+    def _indexed(self, technology: str) -> np.ndarray:
+        rows = self.rows("technology_costs", technology=technology).sort_values("year")
         years = np.array([p.year for p in self.periods], dtype=float)
         if rows.empty:
             return np.ones(len(years))
@@ -470,11 +575,11 @@ class _Preparation:
         return np.asarray(np.interp(years, known, index))
 
 
-def _chosen_rows(table: pd.DataFrame, site: str, key: str) -> pd.DataFrame:
+def _chosen_rows(prep: _Preparation, table: str, site: str, key: str) -> pd.DataFrame:
     """Rows of a site; a row that names the site goes before ``*``."""
-    rows = table[table["site"].isin([site, "*"])]
-    order = rows.assign(_own=rows["site"] != "*").sort_values("_own", kind="stable")
-    return order.drop_duplicates(key, keep="last").sort_index()
+    places, keys = prep.places(table, "site"), prep.tables[table][key].to_numpy()
+    chosen = {keys[at]: at for who in ("*", site) for at in places.get(who, ())}
+    return prep.tables[table].iloc[sorted(chosen.values())]
 
 
 def _fuel_row(table: pd.DataFrame, fuel: str, hub: str) -> pd.Series:
@@ -518,7 +623,7 @@ def _asset(prep: _Preparation, site: pd.Series, row: pd.Series) -> Asset | None:
     per_mwh = tech["capex_usd_per_kwh"] * level
     if storage and not np.isnan(duration):
         per_mw = per_mw + duration * per_mwh
-    fuel = _fuel_row(prep.tables["fuels"], tech["fuel"], site["gas_hub"]) if tech["fuel"] else None
+    fuel = prep.fuel(tech["fuel"], site["gas_hub"]) if tech["fuel"] else None
     co2 = float(tech["co2_t_per_mwh"])
     if np.isnan(co2):
         co2 = tech["heat_rate_mmbtu_per_mwh"] * (fuel["co2_t_per_mmbtu"] if fuel is not None else 0)
@@ -592,8 +697,7 @@ def _hall(prep: _Preparation, site: pd.Series, row: pd.Series) -> Hall | None:
 def _offer(
     prep: _Preparation, site: pd.Series, row: pd.Series, dearest: np.ndarray
 ) -> Offer | None:
-    steps = prep.tables["interconnection_steps"]
-    steps = steps[(steps["site"] == row["site"]) & (steps["offer"] == row["offer"])]
+    steps = prep.rows("interconnection_steps", site=row["site"], offer=row["offer"])
     steps = steps.sort_values("from_date")
     starts = np.array([p.start for p in prep.periods], dtype="datetime64[ns]")
     dates = steps["from_date"].to_numpy(dtype="datetime64[ns]")
@@ -602,7 +706,6 @@ def _offer(
         name: np.where(last >= 0, steps[name].to_numpy()[np.maximum(last, 0)], 0.0)
         for name in ("firm_mw", "flexible_mw")
     }
-    life = schedule.life_months(row["life_years"])
     procurement, construction = (
         prep.months(row, f"{s}_months") for s in ("procurement", "construction")
     )
@@ -630,7 +733,7 @@ def _offer(
     cut, shed = service.cuts(row, dearest, prep.inputs.profiles)
 
     def money(kilo_usd: float) -> Money:
-        return prep.annuity(kilo_usd, life, row["life_years"])
+        return prep.annuity(kilo_usd, row["life_years"])
 
     fixed = money(float(row["upgrade_cost_usd"]) * KILO)
     shared = prep.shared_upgrades.get(row["shared_upgrade"])
@@ -683,17 +786,20 @@ def _offer(
 
 def _site(prep: _Preparation, number: int, row: pd.Series) -> Site:
     name = row["site"]
-    tariff = make_tariff(prep.tables, prep.inputs.profiles, prep.shared, row["tariff"])
-    permits = prep.permits[prep.permits["jurisdiction"] == row["jurisdiction"]]
+    tariffs = prep.tariffs(row)
+    tariff = tariffs[0]
+    permits = prep.rows("permits", jurisdiction=row["jurisdiction"])
     keys = list(zip(permits["permit_kind"], permits["variant"], strict=True))
-    built = _chosen_rows(prep.tables["site_technologies"], name, "technology")
-    halls = _chosen_rows(prep.tables["campus_blocks"], name, "block")
-    offers = prep.tables["interconnections"]
-    offers = offers[offers["site"] == name]
+    built = _chosen_rows(prep, "site_technologies", name, "technology")
+    halls = _chosen_rows(prep, "campus_blocks", name, "block")
+    offers = prep.rows("interconnections", site=name)
     lawful = regime_of(prep.tables["regimes"], row["market"], row["jurisdiction"])
     assets = [_asset(prep, row, r) for _, r in built.iterrows()]
+    service = tuple(
+        o for _, r in offers.iterrows() if (o := _offer(prep, row, r, tariff.dearest)) is not None
+    )
     fuels = {a.fuel for a in assets if a is not None and a.fuel}
-    fuel_rows = {f: _fuel_row(prep.tables["fuels"], f, row["gas_hub"]) for f in sorted(fuels)}
+    fuel_rows = {f: prep.fuel(f, row["gas_hub"]) for f in sorted(fuels)}
     return Site(
         site=name,
         name_row=number,
@@ -718,15 +824,21 @@ def _site(prep: _Preparation, number: int, row: pd.Series) -> Site:
         permit_mw=dict(zip(keys, permits["max_mw"], strict=True)),
         assets=tuple(a for a in assets if a is not None),
         halls=tuple(h for _, r in halls.iterrows() if (h := _hall(prep, row, r)) is not None),
-        offers=tuple(
-            o for _, r in offers.iterrows() if (o := _offer(prep, row, r, tariff.dearest)) is not None
-        ),
-        tariffs=(tariff,),
+        offers=service,
+        tariffs=tariffs,
         fuel_price={
             f: prep.shared(prep.hourly(r["price_usd_per_mmbtu"], r["price_profile"]) * KILO)
             for f, r in fuel_rows.items()
         },
         fuel_growth={f: float(r["price_growth_per_year"]) for f, r in fuel_rows.items()},
+        market=row["market"],
+        contracts=make_contracts(
+            prep.inputs, row, prep.periods, prep.start, (tariff.price, tariff.growth), prep.shared,
+            has_service=bool(service),
+        ),
+        clean={t.tariff: prep.shared(clean_share(prep.tables, prep.inputs.profiles, t.tariff))
+               for t in tariffs},
+        marginal_co2=marginal_co2(prep.tables, prep.inputs.profiles, tariff.tariff),
         islanded=lawful is None or bool(lawful["islanded_self_supply"]),
         parallel=lawful is None or bool(lawful["parallel_self_supply"]),
     )  # fmt: skip
@@ -836,8 +948,11 @@ def prepare(inputs: Inputs) -> Case:
     allowed = by_year("allowed_unserved_share")["value"]
     given = inputs.setting("unserved_price_usd_per_mwh")
     delay = max((w.delay_price for w in workloads.values()), default=0.0)
-    least = max(10.0, 3 * delay / HOURS_PER_MONTH)
+    least = max(
+        10.0, 3 * delay / HOURS_PER_MONTH, KILO * unserved_usd_per_mwh(prep.tables, prep.money_year)
+    )
     sites = prep.tables["sites"]
+    group_years = {group: periods[members[0]].year for group, members in groups.items()}
     return Case(
         inputs=inputs,
         name=str(inputs.setting("case_name")),
@@ -859,6 +974,8 @@ def prepare(inputs: Inputs) -> Case:
         unserved_price=least if given is None else float(given) * KILO,
         allowed_unserved_share=float(allowed.max()) if len(allowed) else 0.0,
         groups={g: tuple(m) for g, m in groups.items()},
+        rules=make_rules(prep.tables, group_years),
+        hedges=make_hedges(prep.tables, group_years),
         shared_upgrades=prep.shared_upgrades,
         grid_groups={
             r["grid_group"]: float(r["shared_mw"]) for _, r in prep.tables["grid_groups"].iterrows()

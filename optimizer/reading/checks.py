@@ -15,9 +15,11 @@ import numpy as np
 import pandas as pd
 
 from optimizer.errors import Problems
-from optimizer.reading import checks_service
+from optimizer.reading import checks_contracts, checks_service
+from optimizer.reading.checks_tariffs import tariffs_make_sense
 from optimizer.reading.commitments import commitments_make_sense
 from optimizer.reading.inputs import Inputs
+from optimizer.reading.peak_money import unserved_usd_per_mwh
 from optimizer.reading.plausibility import values_are_plausible
 from optimizer.tables import BY_NAME, SETTINGS_KEYS, TABLES
 
@@ -113,7 +115,7 @@ def references_exist(inputs: Inputs, problems: Problems) -> None:
 
 def profiles_exist(inputs: Inputs, problems: Problems) -> None:
     """Named series are there and their values plausible."""
-    shares = {"load_profile", "profile", "curtailment_profile"}
+    shares = {"load_profile", "profile", "curtailment_profile", "carbon_free_profile"}
     for table in TABLES:
         for column in (c for c in table.columns if c.profile):
             for number, row in _rows(inputs, table.name):
@@ -169,10 +171,15 @@ def workloads_have_a_delay_price(inputs: Inputs, problems: Problems) -> None:
 
 
 def unserved_price_is_high_enough(inputs: Inputs, problems: Problems) -> None:
-    """At least max(10,000, 3 x delay price / 730), so that MW are not online without power."""
+    """At least max(10,000, 3 x delay price / 730), so that MW are not online without power.
+
+    Nor may a peak on a bill be worth leaving load unserved.
+    """
     given = inputs.setting("unserved_price_usd_per_mwh")
     delay = inputs.tables["workloads"]["delay_price_usd_per_mw_month"].max()
     least = max(10_000.0, 3 * (0.0 if np.isnan(delay) else float(delay)) / 730)
+    money_year = inputs.setting("money_year")
+    least = max(least, unserved_usd_per_mwh(inputs.tables, int(money_year or 2026)))
     if given is not None and given < least:
         problems.add("unserved-price-low", "settings", column="unserved_price_usd_per_mwh",
                      found=f"{given:g}", expected=f">= {least:,.0f}",
@@ -347,7 +354,7 @@ def policies_are_clear(inputs: Inputs, problems: Problems) -> None:
     """One limit of a kind for a year; one scope of CO2 caps; years inside the plan."""
     table = inputs.tables["policies"]
     years = {d.year for d in inputs.tables["periods"]["start"] if not pd.isna(d)}
-    for number, row in table[table.duplicated(["kind", "year"])].iterrows():
+    for number, row in table[table.duplicated(["kind", "year", "applies_to"])].iterrows():
         problems.add("duplicate-limit", "policies", row=int(str(number)), column="kind",
                      found=row["kind"], expected="one limit of a kind for a year",
                      remedy="Remove one of the rows.")  # fmt: skip
@@ -426,6 +433,8 @@ CHECKS: tuple[Check, ...] = (
     component_users_exist,
     policies_are_clear,
     demand_is_covered,
+    *checks_contracts.CHECKS,
     commitments_make_sense,
+    tariffs_make_sense,
     values_are_plausible,
 )

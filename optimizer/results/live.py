@@ -17,6 +17,7 @@ import pandas as pd
 from optimizer.preparing.calendar import Period, make_periods
 from optimizer.preparing.schedule import life_months
 from optimizer.reading.inputs import Inputs
+from optimizer.reading.peak_money import unserved_usd_per_mwh
 from optimizer.results.formulas import (
     Formula,
     discount,
@@ -27,6 +28,8 @@ from optimizer.results.formulas import (
 )
 from optimizer.results.lines import Assumption, Line
 from optimizer.results.live_agreements import agreement_lines
+from optimizer.results.live_bills import Charges
+from optimizer.results.live_contracts import contract_lines
 from optimizer.results.network import Row, by_key
 
 SHEET = "assumptions"
@@ -71,6 +74,7 @@ class LiveMoney:
         self.upgrades = by_key(self.input["shared_upgrades"], "shared_upgrade")
         self.tariffs = by_key(self.input["tariffs"], "tariff")
         self.workloads = by_key(self.input["workloads"], "workload")
+        self.charges = Charges(inputs, tables)
         lines = [line for line in self._all() if line.quantity]
         lines += self._rest({line.category for line in lines})
         self.summed = len(lines) > MOST_LINES
@@ -95,7 +99,7 @@ class LiveMoney:
             self._references[key] = Formula(f"{SHEET}!${VALUE_COLUMN}${line}", made.value.value)
         return self._references[key]
 
-    def _of(self, table: str, row: str, source: Any, name: str, meaning: str) -> Formula:
+    def given(self, table: str, row: str, source: Any, name: str, meaning: str) -> Formula:
         """An assumption read from an input row; its unit is the end of its name."""
         return self.assume(table, row, name, float(source[name]), _unit(name), meaning)
 
@@ -111,6 +115,8 @@ class LiveMoney:
         yield from self._land()
         yield from self._compute()
         yield from self._operation()
+        yield from contract_lines(self)
+        yield from self._bills()
 
     def _rest(self, known: set[str]) -> Iterator[Line]:
         """Categories that are not written out here stand as figures, so that none is missing."""
@@ -125,7 +131,7 @@ class LiveMoney:
         """Sum of the discount factors of some months."""
         return discount_sum(self.rate, first, until)
 
-    def _months(self, period: Period) -> tuple[float, Formula]:
+    def months(self, period: Period) -> tuple[float, Formula]:
         """How often and with what weight a monthly payment of a period counts."""
         return period.months, self._paid(period.month, period.month + period.months)
 
@@ -139,7 +145,7 @@ class LiveMoney:
         opened = self.tables["sites"]
         for r in opened[opened["opened"].astype(bool)].itertuples():
             site, period = str(r.site), self.periods[str(r.open_period)]
-            price = self._of("sites", site, self.sites[site,], "opening_cost_usd",
+            price = self.given("sites", site, self.sites[site,], "opening_cost_usd",
                              "Opening of the site")  # fmt: skip
             yield Line("opening", site, "opening", period.name, 1, "site", price, formula(1), 1,
                        discount(self.rate, period.month))  # fmt: skip
@@ -150,7 +156,7 @@ class LiveMoney:
                 str(r.permit_kind),
                 str(r.variant),
             )
-            price = self._of("permits", " / ".join(key), permits[key], "cost_usd", "Permit")
+            price = self.given("permits", " / ".join(key), permits[key], "cost_usd", "Permit")
             yield Line("permits", str(r.site), f"{key[1]}/{key[2]}", "", 1, "permit", price,
                        formula(1), 1, discount(self.rate, 0))  # fmt: skip
 
@@ -166,8 +172,8 @@ class LiveMoney:
             period = self.periods[str(r.period)]
             row, source = self._block(site, block)
             if r.added_blocks > 0:
-                price = self._of("campus_blocks", row, source, "capex_usd_per_mw", "Hall")
-                share = self._of("campus_blocks", row, source, "order_share", "Paid at order")
+                price = self.given("campus_blocks", row, source, "capex_usd_per_mw", "Hall")
+                share = self.given("campus_blocks", row, source, "order_share", "Paid at order")
                 steps = ("procurement", "construction", "commissioning")
                 months = sum(self._chosen(source, s) for s in steps)
                 monthly, times, weight = self._annuity(
@@ -176,9 +182,9 @@ class LiveMoney:
                 yield Line("campus_capital", site, block, period.name,
                            float(r.added_blocks * source["it_mw"]), "MW IT", price,
                            interest(self.rate, share, months) * monthly, times, weight)  # fmt: skip
-            price = self._of("campus_blocks", row, source, "fom_usd_per_mw_year", "Hall upkeep")
+            price = self.given("campus_blocks", row, source, "fom_usd_per_mw_year", "Hall upkeep")
             yield Line("campus_fom", site, block, period.name, float(r.standing_it_mw), "MW IT",
-                       price, formula(1) / 12, *self._months(period))  # fmt: skip
+                       price, formula(1) / 12, *self.months(period))  # fmt: skip
 
     def _generation(self) -> Iterator[Line]:
         for r in self.tables["capacity"].itertuples():
@@ -186,28 +192,30 @@ class LiveMoney:
             period, tech = self.periods[str(r.period)], self.technologies[name,]
             if r.added_mw > 0 or r.added_mwh > 0:
                 yield from self._plant(site, name, tech, r, period)
-            price = self._of("technologies", name, tech, "fom_usd_per_kw_year", "Fixed upkeep")
+            price = self.given("technologies", name, tech, "fom_usd_per_kw_year", "Fixed upkeep")
             yield Line("generation_fom", site, name, period.name, 1000 * float(r.standing_mw), "kW",
-                       price, formula(1) / 12, *self._months(period))  # fmt: skip
+                       price, formula(1) / 12, *self.months(period))  # fmt: skip
 
     def _plant(self, site: str, name: str, tech: Row, r: Any, period: Period) -> Iterator[Line]:
         """Capital of a build, for its power and its energy, and what an order at risk may lose."""
-        level = self._of("technologies", name, tech, "market_multiplier", "Market on the catalog")
+        level = self.given("technologies", name, tech, "market_multiplier", "Market on the catalog")
         index = self._index(name, period.year)
         if index is not None:
             level = level * self.assume("technology_costs", f"{name} / {period.year}",
                                         "capex_index", index, "1", "Cost of the year")  # fmt: skip
-        per_kw = self._of("technologies", name, tech, "capex_usd_per_kw", "Capital, power") * level
+        per_kw = (
+            self.given("technologies", name, tech, "capex_usd_per_kw", "Capital, power") * level
+        )
         local = self.local[(name, site) if (name, site) in self.local else (name, "*")]
         if float(local["capex_adder_usd_per_kw"]):
             key = f"{local['site']} / {name}"
-            per_kw = per_kw + self._of("site_technologies", key, local, "capex_adder_usd_per_kw",
+            per_kw = per_kw + self.given("site_technologies", key, local, "capex_adder_usd_per_kw",
                                        "Capital that the site adds")  # fmt: skip
         parts = [(1000 * float(r.added_mw), "kW", per_kw)]
         if r.added_mwh > 0 and float(tech["capex_usd_per_kwh"]):
-            per_kwh = self._of("technologies", name, tech, "capex_usd_per_kwh", "Capital, energy")
+            per_kwh = self.given("technologies", name, tech, "capex_usd_per_kwh", "Capital, energy")
             parts.append((1000 * float(r.added_mwh), "kWh", per_kwh * level))
-        share = self._of("technologies", name, tech, "order_share", "Paid at order")
+        share = self.given("technologies", name, tech, "order_share", "Paid at order")
         own_rate = float(tech["real_cost_of_capital"])
         rate = self.assume("technologies", name, "real_cost_of_capital",
                            self.rate if np.isnan(own_rate) else own_rate, "1/year",
@@ -216,13 +224,15 @@ class LiveMoney:
         monthly, times, weight = self._annuity(rate, period, float(tech["life_years"]))
         factor = interest(rate, share, steps) * monthly
         if float(tech["resale_loss"]):
-            factor = factor * (1 + self._of("technologies", name, tech, "resale_loss", "Resale loss"))  # fmt: skip
+            factor = factor * (1 + self.given("technologies", name, tech, "resale_loss", "Resale loss"))  # fmt: skip
         for quantity, unit, price in parts:
             yield Line("generation_capital", site, name, period.name, quantity, unit, price, factor,
                        times, weight)  # fmt: skip
             if r.at_risk:
-                lost = self._of("technologies", name, tech, "refusal_probability", "Permit refused")
-                kept = self._of("technologies", name, tech, "recovered_share", "Then recovered")
+                lost = self.given(
+                    "technologies", name, tech, "refusal_probability", "Permit refused"
+                )
+                kept = self.given("technologies", name, tech, "recovered_share", "Then recovered")
                 stake = share + (1 - share) * (procured / steps) if steps else share
                 yield Line("risk", site, name, period.name, quantity, unit, price,
                            lost * (1 - kept) * stake, 1,
@@ -262,18 +272,20 @@ class LiveMoney:
                 monthly, times, weight = self._annuity(self.rate, period, float(row["life_years"]))
                 entry = ("interconnection", str(site), str(offer), period.name)
                 if not connected and old > 0:
-                    price = self._of("interconnections", key, row, "transfer_cost_usd", "Transfer")
+                    price = self.given(
+                        "interconnections", key, row, "transfer_cost_usd", "Transfer"
+                    )
                     yield Line(*entry, 1, "connection", price, monthly, times, weight)
                 if not wide and (old == 0 or beyond > 1e-6 or float(r.flexible_mw) > 1e-6):
                     wide = True
-                    price = self._of("interconnections", key, row, "upgrade_cost_usd", "Upgrades")
+                    price = self.given("interconnections", key, row, "upgrade_cost_usd", "Upgrades")
                     yield Line(*entry, 1, "connection", price, monthly, times, weight)
                     yield from self._split(row, entry, period)
-                price = self._of("interconnections", key, row, "cost_usd_per_kw", "Substation")
+                price = self.given("interconnections", key, row, "cost_usd_per_kw", "Substation")
                 yield Line(*entry, 1000 * (beyond - last), "kW", price, monthly, times, weight)
-                price = self._of("interconnections", key, row, "capacity_charge_usd_per_kw_year",
+                price = self.given("interconnections", key, row, "capacity_charge_usd_per_kw_year",
                                  "Grid capacity")  # fmt: skip
-                yield Line(*entry, 1000 * mw, "kW", price, formula(1) / 12, *self._months(period))
+                yield Line(*entry, 1000 * mw, "kW", price, formula(1) / 12, *self.months(period))
                 last, connected = beyond, True
 
     def _split(
@@ -292,7 +304,7 @@ class LiveMoney:
         self, name: str, entry: tuple[str, str, str, str], period: Period, share: float
     ) -> Line:
         row = self.upgrades[name,]
-        price = self._of("shared_upgrades", name, row, "cost_usd", "Upgrade that is shared")
+        price = self.given("shared_upgrades", name, row, "cost_usd", "Upgrade that is shared")
         return Line(*entry, share, "upgrade", price,
                     *self._annuity(self.rate, period, float(row["life_years"])))  # fmt: skip
 
@@ -313,57 +325,60 @@ class LiveMoney:
             each = float(self.technologies[r.technology,]["land_km2_per_mw"])
             used[key] = used.get(key, 0.0) + float(r.standing_mw) * each
         for (site, name), km2 in used.items():
-            price = self._of("sites", site, self.sites[site,], "land_price_usd_per_km2", "Land")
+            price = self.given("sites", site, self.sites[site,], "land_price_usd_per_km2", "Land")
             yield Line("land", site, "land", name, km2, "km2", price, self.rate / 12,
-                       *self._months(self.periods[name]))  # fmt: skip
+                       *self.months(self.periods[name]))  # fmt: skip
 
     def _delay_price(self, workload: str) -> Formula:
         row = self.workloads[workload,]
         if not np.isnan(float(row["delay_price_usd_per_mw_month"])):
-            return self._of("workloads", workload, row, "delay_price_usd_per_mw_month",
+            return self.given("workloads", workload, row, "delay_price_usd_per_mw_month",
                             "Price of a MW-month that waits")  # fmt: skip
         name = str(row["accelerator"])
         unit = self.input["compute"].set_index("accelerator").loc[name]
-        margin = self._of("compute", name, unit, "margin_usd_per_mw_month", "Margin of compute")
-        capital = self._of("compute", name, unit, "capex_usd_per_mw", "Accelerators")
-        rate = self._of("compute", name, unit, "real_rate", "Cost of capital of accelerators")
+        margin = self.given("compute", name, unit, "margin_usd_per_mw_month", "Margin of compute")
+        capital = self.given("compute", name, unit, "capex_usd_per_mw", "Accelerators")
+        rate = self.given("compute", name, unit, "real_rate", "Cost of capital of accelerators")
         return margin + capital * recovery(rate, float(unit["life_months"]) / 12) / 12
 
     def _compute(self) -> Iterator[Line]:
         for r in self.tables["backlog"].itertuples():
             yield Line("delay", "", str(r.workload), str(r.period), float(r.backlog_mw), "MW IT",
                        self._delay_price(str(r.workload)), formula(1),
-                       *self._months(self.periods[str(r.period)]))  # fmt: skip
+                       *self.months(self.periods[str(r.period)]))  # fmt: skip
         given = by_key(self.input["placement"], "workload", "region", "site")
         for r in self.tables["placement"].itertuples():
             key = (str(r.workload), str(r.region), str(r.site))
             if key in given:
-                price = self._of("placement", " / ".join(key), given[key],
+                price = self.given("placement", " / ".join(key), given[key],
                                  "cost_usd_per_mw_month", "Serving from there")  # fmt: skip
                 yield Line("placement", key[2], key[0], str(r.period), float(r.it_mw), "MW IT",
-                           price, formula(1), *self._months(self.periods[str(r.period)]))  # fmt: skip
+                           price, formula(1), *self.months(self.periods[str(r.period)]))  # fmt: skip
 
     # -- operation ----------------------------------------------------------------------------
 
-    def _passes(self, period: Period) -> tuple[float, Formula]:
+    def passes(self, period: Period) -> tuple[float, Formula]:
         """How often and with what weight the money of a pass counts."""
         paid = self._paid(period.month, period.month + period.months)
         return period.passes, paid / min(period.months, 12)
 
     def _grown(self, table: str, row: str, source: Any, period: Period) -> Formula:
         """Growth of a price from the money year to the period's year."""
-        yearly = self._of(table, row, source, "price_growth_per_year", "Growth above inflation")
+        yearly = self.given(table, row, source, "price_growth_per_year", "Growth above inflation")
         return (1 + yearly) ** (period.year - self.money_year)
 
     def _operation(self) -> Iterator[Line]:
-        for key, rows in self.dispatch.groupby(["site", "period"], sort=False):
+        # Row numbers alone are grouped: groups of rows would be a second copy of all hours.
+        blocks = self.dispatch.groupby(["site", "period"], sort=False).indices
+        for key, at in sorted(blocks.items(), key=lambda block: block[1][0]):
             site, period = str(key[0]), self.periods[str(key[1])]
+            rows = self.dispatch.iloc[at]
             series = {str(c): rows[c].to_numpy() for c in rows.columns[3:]}
             hours = rows["hour"].to_numpy()
             if float(series["unserved_mw"].sum()) > 0:
                 yield Line("unserved", site, "unserved", period.name,
                            float(series["unserved_mw"].sum()), "MWh", self._unserved_price(),
-                           formula(1), *self._passes(period))  # fmt: skip
+                           formula(1), *self.passes(period))  # fmt: skip
             yield from self._trade(site, period, series, hours)
             for column, values in series.items():
                 what, _, name = column.partition(":")
@@ -376,7 +391,8 @@ class LiveMoney:
         if given is None:
             highest = max(self._delay_price(str(w)).value
                           for w in self.input["workloads"]["workload"])  # fmt: skip
-            given = max(10_000.0, 3 * highest / 730)
+            peak = unserved_usd_per_mwh(self.input, self.money_year)
+            given = max(10_000.0, 3 * highest / 730, peak)
         return self.assume("general", "", "unserved_price_usd_per_mwh", float(given), "USD/MWh",
                            "Energy that is not served")  # fmt: skip
 
@@ -385,11 +401,14 @@ class LiveMoney:
     ) -> Iterator[Line]:
         """Energy bought and sold, its part at a constant price and its part by the hour."""
         bought, sold = series["import_mw"], series["export_mw"]
-        name = str(self.sites[site,]["tariff"])
-        if not name or not (bought.any() or sold.any()):
+        name = self.charges.tariff(site, period.name)
+        delivered = sum(
+            (v for c, v in series.items() if c.startswith("delivery_mw:")), 0.0 * bought
+        )
+        if not name or not (bought.any() or sold.any() or delivered.any()):
             return
         row = self.tariffs[name,]
-        constant = self._of(
+        constant = self.given(
             "tariffs", name, row, "energy_price_usd_per_mwh", "Power, constant part"
         )
         growth = self._grown("tariffs", name, row, period)
@@ -397,20 +416,39 @@ class LiveMoney:
         hourly = self.inputs.profiles[profile][hours] if profile else np.zeros(len(hours))
         by_hour = self._hourly("tariffs", name, profile) if profile else formula(0)
         entry = (name, period.name)
-        times = self._passes(period)
+        times = self.passes(period)
         yield Line("energy", site, *entry, float(bought.sum()), "MWh", constant, growth, *times)
         yield Line("energy", site, *entry, float(bought @ hourly), "USD by the hour", by_hour,
                    growth, *times)  # fmt: skip
         paying = sold * ((row["energy_price_usd_per_mwh"] + hourly) * growth.value > 0)
-        if paying.any():
-            share = self._of("tariffs", name, row, "export_price_share", "Paid for export")
+        if paying.any() and self.charges.exports_at_share(name):
+            share = self.given("tariffs", name, row, "export_price_share", "Paid for export")
             yield Line("export", site, *entry, -float(paying.sum()), "MWh", constant,
                        growth * share, *times)  # fmt: skip
             yield Line("export", site, *entry, -float(paying @ hourly), "USD by the hour", by_hour,
                        growth * share, *times)  # fmt: skip
         rate = (self.inputs.profiles[str(row["co2_profile"])][hours] if row["co2_profile"]
                 else np.full(len(hours), float(row["co2_t_per_mwh"])))  # fmt: skip
-        yield from self._carbon(site, "grid", period, float(bought @ rate), onsite=False)
+        yield from self._carbon(site, "grid", period, float((bought + delivered) @ rate),
+                                onsite=False)  # fmt: skip
+
+    def _bills(self) -> Iterator[Line]:
+        """What bills hold beside the hourly price of energy."""
+        for b in self.charges.rows():
+            period, row = self.periods[b.period], self.tariffs[b.tariff,]
+            growth = self._grown("tariffs", b.tariff, row, period)
+            price, factor = formula(1), growth
+            if b.table:
+                meaning = f"{b.words} of tariff {b.tariff}"
+                price = self.given(b.table, b.key, b.source, b.column, meaning)
+                if not price.value:
+                    continue
+                # A yearly price is shared among its peaks; a tax is on money that has grown.
+                ratio = b.rate / (price.value * (1.0 if b.is_tax else growth.value))
+                factor = formula(ratio) if b.is_tax else growth * ratio
+            quantity = b.quantity if b.table else b.usd / growth.value
+            yield Line(b.category, b.site, b.tariff, period.name, quantity, b.unit, price, factor,
+                       *self.passes(period))  # fmt: skip
 
     def _hourly(self, table: str, row: str, profile: str) -> Formula:
         return self.assume(table, row, "price_profile_multiplier", 1.0, "1",
@@ -422,8 +460,8 @@ class LiveMoney:
     ) -> Iterator[Line]:  # fmt: skip
         """Fuel, variable upkeep and carbon of a technology in one pass."""
         tech, mwh = self.technologies[name,], float(values.sum())
-        times = self._passes(period)
-        price = self._of("technologies", name, tech, "vom_usd_per_mwh", "Variable upkeep")
+        times = self.passes(period)
+        price = self.given("technologies", name, tech, "vom_usd_per_mwh", "Variable upkeep")
         yield Line("vom", site, name, period.name, mwh, "MWh", price, formula(1), *times)
         if what == "discharge_mw":
             return
@@ -432,7 +470,7 @@ class LiveMoney:
         if fuel:
             row = self._fuel(fuel, str(self.sites[site,]["gas_hub"]))
             key = f"{fuel} / {row['hub']}"
-            constant = self._of("fuels", key, row, "price_usd_per_mmbtu", "Fuel, constant part")
+            constant = self.given("fuels", key, row, "price_usd_per_mmbtu", "Fuel, constant part")
             growth = self._grown("fuels", key, row, period)
             yield Line("fuel", site, name, period.name, heat * mwh, "MMBtu", constant, growth,
                        *times)  # fmt: skip
@@ -472,7 +510,7 @@ class LiveMoney:
         price = self.assume("policies", f"{row['policy']} / {year}", "value", float(row["value"]),
                             "USD/t", "Price of CO2")  # fmt: skip
         yield Line("carbon", site, item, period.name, tons, "t", price, formula(1),
-                   *self._passes(period))  # fmt: skip
+                   *self.passes(period))  # fmt: skip
 
 
 def _summed(lines: list[Line]) -> list[Line]:

@@ -54,7 +54,7 @@ class _One:
         self.signing = max(0, begun.month - int(row["signing_months_before"]))
 
     def _price(self, name: str, meaning: str) -> Formula:
-        return self.money._of(TABLE, self.key, self.row, name, meaning)
+        return self.money.given(TABLE, self.key, self.row, name, meaning)
 
     def _once(
         self, category: str, quantity: float, unit: str, price: Formula, month: int, factor: Any = 1
@@ -123,8 +123,8 @@ class _One:
         entry = ("service_agreement", self.site, self.item, period.name)
         kw = 1000 * float(np.maximum(peak, float(row["minimum_demand_share"]) * owed).sum())
         price = self._price("demand_price_usd_per_kw_month", "Billed demand")
-        yield Line(*entry, kw, "kW-month", price, growth, *money._passes(period))
+        yield Line(*entry, kw, "kW-month", price, growth, *money.passes(period))
         wanted = float(row["minimum_energy_share"]) * owed * hours
         short = float(np.maximum(0.0, wanted - energy).sum())
         price = self._price("energy_price_usd_per_mwh", "Energy short of the minimum")
-        yield Line(*entry, short, "MWh", price, growth, *money._passes(period))
+        yield Line(*entry, short, "MWh", price, growth, *money.passes(period))

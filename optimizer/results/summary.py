@@ -6,12 +6,13 @@ the plan's delay); ``bound_again``, computed anew at the end from the stored cut
 few sites that of the relaxation, which is lower); ``delay_mw_months, first_power_date,
 full_power_date``, of which ``first_power_p10/p50/p90, full_power_p10/p50/p90,
 delay_mw_months_p50/p90, full_power_on_time_share, date_draws, date_basis`` are sampled
-(``dates.py``); ``co2_onsite_t, co2_grid_t, co2_t, cfe_share, water_m3, land_km2,
+(``dates.py``); ``co2_onsite_t, co2_grid_t, co2_t, co2_market_t, co2_marginal_t, cfe_share, water_m3, land_km2,
 unserved_mwh`` over the whole plan; ``sites, capacity, verification, timing, problem,
 peak_memory_mb, progress, binding``; ``tied_sites``, and ``changed_decisions`` of a run with
 ``--prefer`` (else null); where it was asked why it is this plan (``docs/why_this.md``)
 ``why``: of each of its tables how many answers are checked, estimates, or were not asked, and the
-delay by cause [MW-month].
+delay by cause [MW-month]. ``verification.rolling`` is null unless the plan was dispatched again
+without perfect foresight (``docs/results.md``).
 """
 
 from __future__ import annotations
@@ -32,9 +33,15 @@ from optimizer.settings import SolveReport
 
 
 def summarize(
-    plan: Plan, verification: Verification | None, dates: Dates | None = None
+    plan: Plan,
+    verification: Verification | None,
+    dates: Dates | None = None,
+    rolling: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """All figures of a plan, computed from its tables; its dates are sampled if not given."""
+    """All figures of a plan, computed from its tables; its dates are sampled if not given.
+
+    ``rolling`` is what the plan costs to run without perfect foresight, where it was asked.
+    """
     sampled = sample_dates(plan.inputs, plan.tables) if dates is None else dates
     report, tables = plan.report, plan.tables
     objective = report.objective
@@ -65,7 +72,9 @@ def summarize(
         "capacity": _capacity(plan),
         "binding": _binding(plan),
         "why": _why(plan),
-        "verification": None if verification is None else verification.as_dict(),
+        "verification": None
+        if verification is None
+        else verification.as_dict() | {"rolling": rolling},
         "timing": dict(report.timing),
         "problem": dict(report.problem),
         "peak_memory_mb": peak_memory_mb(),
@@ -124,7 +133,7 @@ def _dates(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _quantities(plan: Plan) -> dict[str, float]:
+def _quantities(plan: Plan) -> dict[str, float | None]:
     operation = plan.tables["operation"]
     total = operation.assign(whole=operation["value"] * operation["passes"])
     grid = total["technology"] == "grid"
@@ -133,29 +142,48 @@ def _quantities(plan: Plan) -> dict[str, float]:
         rows = total[total["metric"] == metric]
         return float(rows["whole"].sum() if where is None else rows.loc[where, "whole"].sum())
 
-    sites = plan.inputs.tables["sites"].set_index("site")
-    tariffs = plan.inputs.tables["tariffs"].set_index("tariff")["carbon_free_share"]
     technologies = plan.inputs.tables["technologies"].set_index("technology")
     clean = 0.0
     made = total[total["metric"] == "generation_mwh"]
     for name, mwh in made.groupby("technology")["whole"].sum().items():
         if not technologies.loc[name, "fuel"] and not technologies.loc[name, "co2_t_per_mwh"] > 0:
             clean += float(mwh)
-    bought = total[total["metric"] == "import_mwh"]
-    for site, mwh in bought.groupby("site")["whole"].sum().items():
-        clean += float(mwh) * float(tariffs.get(sites.loc[site, "tariff"], 0.0))
-    generated = float(made["whole"].sum() + bought["whole"].sum())
+    delivered = total[total["metric"] == "delivered_mwh"]
+    contracts = plan.inputs.tables["contracts"].set_index("contract")["carbon_free"]
+    for name, mwh in delivered.groupby("technology")["whole"].sum().items():
+        clean += float(mwh) * bool(contracts[name])
+    bought = amount("import_mwh") + float(delivered["whole"].sum())
+    clean += amount("clean_mwh")
+    generated = float(made["whole"].sum()) + bought
     land = plan.tables["limits"]
     used = land[land["limit"] == "land"].groupby("scope")["used"].max().sum()
     return {
         "co2_onsite_t": amount("co2_t", ~grid),
         "co2_grid_t": amount("co2_t", grid),
         "co2_t": amount("co2_t"),
+        **_accounts(total),
         "cfe_share": clean / generated if generated > 0 else 0.0,
         "water_m3": amount("water_m3"),
         "land_km2": float(used),
         "unserved_mwh": amount("unserved_mwh"),
     }
+
+
+def _accounts(total: pd.DataFrame) -> dict[str, float | None]:
+    """CO2 with bought energy in the market-based account and at the margin; null if not known.
+
+    Where a site has no contracts, the market-based figure is the one by location.
+    """
+    co2 = total[total["metric"] == "co2_t"]
+    grid = co2[co2["technology"] == "grid"].set_index(["site", "period"])["whole"]
+    own = float(co2["whole"].sum() - grid.sum())
+    found: dict[str, float | None] = {}
+    for name, metric in (("co2_market_t", "co2_market_t"), ("co2_marginal_t", "co2_marginal_t")):
+        rows = total[total["metric"] == metric].set_index(["site", "period"])["whole"]
+        others = grid[~grid.index.isin(rows.index)]
+        known = name == "co2_market_t" or len(others) == 0
+        found[name] = own + float(rows.sum() + others.sum()) if known else None
+    return found
 
 
 def _sites(plan: Plan) -> list[dict[str, Any]]:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from optimizer.settings import WARN_SHARE
+
 QUESTIONS = {"why_not_sites": "sites not chosen", "runner_up": "sources", "worth": "limits"}
 """What the questions of a table are about."""
 LEAST_MW = 0.5
@@ -31,7 +33,8 @@ def month(date: str | None) -> str:
 def screen(summary: dict[str, Any], tables: dict[str, pd.DataFrame]) -> list[tuple[str, str]]:
     """The plan on one screen: at most nine lines as (heading, text); the tenth is the folder's.
 
-    One more says what has changed against a result that was to be preferred.
+    One more says what has changed against a result that was to be preferred, one what the plan
+    costs to run without perfect foresight.
     """
     sites = tables["sites"]
     opened = sites[sites["opened"].astype(bool)].sort_values("open_date")
@@ -87,7 +90,31 @@ def _proof(summary: dict[str, Any]) -> list[tuple[str, str]]:
     if check:
         state = "passed" if check["passed"] else "FAILED"
         said.append(("Check", f"{state}, largest violation {check['max_violation']:.1e}"))
+    if check.get("rolling"):
+        said.append(("No foresight", without_foresight(check["rolling"])))
     return said
+
+
+def without_foresight(found: dict[str, Any]) -> str:
+    """What the plan costs to run by forecasts, in one line."""
+    if not found["sites"]:
+        return f"not run: {_some(found['left_out'], 2) or 'the last year has no load'}"
+    share = found["extra_share"]
+    more = f"{share:+.1%}" if share is not None and share < 1 else f"+{money(found['extra_usd'])}"
+    said = (
+        f"running costs {money(found['operating_cost_usd'])} ({more}) in {_years(found)}, with "
+        f"{found['foresight_hours']} h of forecasts off by {found['forecast_error']:.0%}; "
+        f"{found['unserved_mwh']:,.3g} MWh unserved"
+    )
+    return f"{said}; WARNING: above {WARN_SHARE:.0%}" if found["warning"] else said
+
+
+def _years(found: dict[str, Any]) -> str:
+    """Which hours were run, such as ``2031 of 3 sites``."""
+    sites, periods = found["sites"], found["periods"]
+    where = sites[0] if len(sites) == 1 else f"{len(sites)} sites"
+    last = f"{periods[0]} to {periods[-1]}" if len(periods) > 1 else periods[0]
+    return f"{last} of {where}"
 
 
 def unasked(summary: dict[str, Any]) -> str:
@@ -101,9 +128,9 @@ def unasked(summary: dict[str, Any]) -> str:
     if not left:
         return ""
     of = sum(sum(n.values()) for n in counts.values())
-    # What months and latencies answer takes no time.
-    asked = sum(sum(n.values()) - n.get("not asked", 0) - n.get("input", 0)
-                for n in counts.values())  # fmt: skip
+    # What months, latencies and prices of what all sites share answer takes no time.
+    quick = ("not asked", "input", "prices")
+    asked = sum(count for n in counts.values() for basis, count in n.items() if basis not in quick)
     parts = ", ".join(f"{n} about {words}" for words, n in left.items())
     said = f"{sum(left.values())} of {of} questions why ({parts})"
     seconds = (summary.get("timing") or {}).get("why")

@@ -160,10 +160,11 @@ def _fill(
 
 def _write_hours(path: Path, dispatch: pd.DataFrame) -> None:
     """The hourly series in pieces: no second copy of them in memory, and sites can be read alone."""
-    schema = pa.Schema.from_pandas(dispatch.iloc[:PIECE], preserve_index=False)
+    text = {c: str for c in ("site", "period")}
+    schema = pa.Schema.from_pandas(dispatch.iloc[:PIECE].astype(text), preserve_index=False)
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for at in range(0, max(1, len(dispatch)), PIECE):
-            piece = dispatch.iloc[at : at + PIECE]
+            piece = dispatch.iloc[at : at + PIECE].astype(text)
             writer.write_table(pa.Table.from_pandas(piece, schema, preserve_index=False))
 
 
@@ -219,7 +220,7 @@ TEXT_COLUMNS = (
     "offer", "permit_kind", "workload", "region", "kind", "item", "unit", "step", "metric",
     "category", "limit", "scope", "period_or_year", "factor", "basis", "decision", "status",
     "commitments", "reason", "waits_for", "instead_of", "runner_up", "sheet", "column", "said",
-    "online_period", "cause", "chain",
+    "online_period", "cause", "chain", "tariff", "charge",
 )  # fmt: skip
 DATE_COLUMNS = (
     "date",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,10 @@ from optimizer.model.parts.common import added, standing
 from optimizer.model.parts.water import cooling_m3_per_mw
 from optimizer.preparing.case import Asset, Case, Hall, Offer, Site
 from optimizer.preparing.schedule import Variant
+from optimizer.preparing.tariffs import Tariff
 from optimizer.results.plan import Plan
 from optimizer.settings import SolveReport
-from optimizer.solving import extract_agreements
+from optimizer.solving import bills, extract_agreements, extract_contracts
 from optimizer.solving.oracles import BlockOracle
 from optimizer.solving.planning_arrays import PlanningArrays
 from optimizer.solving.truth import Truth
@@ -27,7 +28,7 @@ from optimizer.solving.truth import Truth
 NOISE = 1e-7
 TABLES = (
     "sites", "campus", "capacity", "interconnection", "permits", "placement", "backlog",
-    "schedule", "operation", "costs", "cashflow", "limits", *extract_agreements.COLUMNS,
+    "schedule", "operation", "bills", "costs", "cashflow", "limits", *extract_agreements.COLUMNS,
 )  # fmt: skip
 COLUMNS: dict[str, tuple[str, ...]] = {
     "sites": ("site", "longitude", "latitude", "market", "jurisdiction", "opened", "open_period",
@@ -44,6 +45,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "schedule": ("site", "kind", "item", "variant", "period", "amount", "unit", "step", "start",
                  "end"),
     "operation": ("site", "period", "technology", "metric", "value", "passes"),
+    "bills": ("site", "period", "month", "tariff", "charge", "quantity", "unit", "rate", "usd",
+              "passes"),
     "costs": ("category", "site", "item", "period", "usd"),
     "cashflow": ("date", "site", "category", "item", "usd"),
     "limits": ("limit", "scope", "period_or_year", "used", "limit_value", "unit", "binding"),
@@ -60,8 +63,9 @@ def cleaned(planning: Planning, arrays: PlanningArrays, x: np.ndarray) -> np.nda
     case = planning.case
     for name, site in case.sites.items():
         block = planning.model.site[name]
+        signed = (block.ppa_mw,) if site.contracts else ()
         ends = {offer.offer: offer.until for offer in site.offers}
-        for variable in (block.built_mw, block.built_mwh, *_grid_levels(block, site)):
+        for variable in (block.built_mw, block.built_mwh, *_grid_levels(block, site), *signed):
             keys = dict.fromkeys(k[:-1] for k in variable)
             for key in keys:
                 last = 0.0
@@ -90,6 +94,7 @@ def cleaned(planning: Planning, arrays: PlanningArrays, x: np.ndarray) -> np.nda
             if (w, r, p) in site.place
         )
         missing.set_value(max(0.0, case.demand[w, r, p] - placed), skip_validation=True)
+    extract_contracts.make_consistent(planning.model, case)
     extract_agreements.clean(planning)
     for k, v in enumerate(arrays.variables):
         y[k] = v.value
@@ -120,6 +125,57 @@ def _value(expression: Any) -> float:
     return float(pyo.value(expression))
 
 
+class _Hours:
+    """The hourly series of all blocks, filled in block by block.
+
+    Each series is there once, over all ``rows``; pages of it that stay 0 take no memory.
+    """
+
+    def __init__(self, rows: int) -> None:
+        self.rows, self.filled = rows, 0
+        self.blocks: list[tuple[str, str, int]] = []
+        self.series: dict[str, np.ndarray] = {}
+
+    def add(self, block: dict[str, Any]) -> None:
+        """The series of one block by name, with its site and period."""
+        count = len(block["hour"])
+        part = slice(self.filled, self.filled + count)
+        self.filled += count
+        self.blocks.append((block["site"], block["period"], count))
+        for name, values in block.items():
+            if name in ("site", "period"):
+                continue
+            if name not in self.series:
+                self.series[name] = np.zeros(self.rows, dtype=np.asarray(values).dtype)
+            if values.any():
+                self.series[name][part] = values
+
+    def frames(self) -> list[dict[str, Any]]:
+        """The series of each block by name, with its site and period; views, not copies."""
+        found, first = [], 0
+        for site, period, count in self.blocks:
+            part = slice(first, first + count)
+            series = {name: values[part] for name, values in self.series.items()}
+            found.append({"site": site, "period": period, **series})
+            first += count
+        return found
+
+    def table(self) -> pd.DataFrame:
+        """One row an hour of a block; site and period by number, their names once."""
+        if not self.blocks:
+            return pd.DataFrame(columns=["site", "period", "hour", "it_mw", "load_mw", "import_mw",
+                                         "export_mw", "unserved_mw"])  # fmt: skip
+        sites, periods, lengths = zip(*self.blocks, strict=True)
+        columns: dict[str, Any] = {}
+        for name, blocks in (("site", sites), ("period", periods)):
+            known = list(dict.fromkeys(blocks))
+            number = {value: k for k, value in enumerate(known)}
+            codes = np.repeat(np.array([number[b] for b in blocks], dtype=np.int16), lengths)
+            columns[name] = pd.Categorical.from_codes(codes, known)
+        # Not copied into one block: that would be all of it twice.
+        return pd.DataFrame({**columns, **self.series}, copy=False)
+
+
 class Extraction:
     """Collects rows of the result tables."""
 
@@ -131,7 +187,7 @@ class Extraction:
         self.case: Case = planning.case
         self.x, self.truth = x, truth
         self.rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in TABLES}
-        self.frames: list[dict[str, Any]] = []
+        self.hours = _Hours(sum(len(oracle.shape(site, p).hours) for site, p in truth.operating))
         self.bills: dict[tuple[str, int], dict[str, extract_agreements.Bill]] = {}
         load(arrays, x)
 
@@ -320,10 +376,12 @@ class Extraction:
                 )
 
     def operation(self) -> None:
-        """Dispatch, its energy, emissions and money, for each site and period with load."""
-        for (site_name, p), operated in sorted(
-            self.truth.operating.items(), key=lambda kv: (kv[0][0], kv[0][1])
-        ):
+        """Dispatch, its energy, emissions and money, for each site and period with load.
+
+        What has been entered is taken out of the truth: two dispatches of all hours are many GB.
+        """
+        for site_name, p in sorted(self.truth.operating):
+            operated = self.truth.operating.pop((site_name, p))
             assert operated.dispatch is not None
             shape = self.oracle.shape(site_name, p)
             at = np.maximum(self.x[self.arrays.link[site_name][:, p]], 0.0)
@@ -331,6 +389,43 @@ class Extraction:
             upper[shape.unbounded] = np.inf
             values = np.clip(operated.dispatch, 0.0, upper)
             self._operate(self.case.sites[site_name], p, shape, at, values)
+        frames = {(f["site"], f["period"]): f for f in self.hours.frames()}
+        for name, site in self.case.sites.items():
+            self._bills(name, site, frames)
+
+    def _tariff(self, name: str, p: int) -> Tariff | None:
+        """The tariff under which a site is connected in a period."""
+        site, block = self.case.sites[name], self.planning.model.site[name]
+        keys = [(o.offer, v.name, p) for o in site.offers for v in o.variants]
+        if not any(round(_value(block.connected[key])) for key in keys):
+            return None
+        several = len(site.tariffs) > 1
+        chosen = [t for t in site.tariffs if several and _value(block.taken[t.tariff, p]) > 0.5]
+        return chosen[0] if chosen else site.tariff
+
+    def _bills(
+        self, name: str, site: Site, hours: Mapping[tuple[str, str], dict[str, Any]]
+    ) -> None:
+        """Bills of a site, and their money by category."""
+        case, block = self.case, self.planning.model.site[name]
+        taken = {p.index: t for p in case.periods if (t := self._tariff(name, p.index))}
+        basis = links.contract_basis(case, site) if taken else []
+        contract = {p: sum(_value(block.links[p][link]) for link in basis) for p in taken}
+        frames = {p.index: hours[name, p.name] for p in case.periods if (name, p.name) in hours}
+        for period, tariff, lines in bills.site_bills(case, site, taken, frames, contract):
+            paid: dict[str, float] = {}
+            for line in lines:
+                self.rows["bills"].append(
+                    (name, period.name, line.month, tariff.tariff, line.charge, line.quantity,
+                     line.unit, line.rate, line.usd, period.passes)
+                )  # fmt: skip
+                category = bills.CATEGORY[line.kind]
+                paid[category] = paid.get(category, 0.0) + line.usd
+            fixed = paid.pop("fixed_charge", 0.0)  # entered by the plan, as is the tax on it
+            if "tax" in paid:
+                paid["tax"] -= tariff.tax * fixed
+            for category, usd in paid.items():
+                self._money(category, site, period.index, "grid", usd / 1e3)
 
     def _operate(
         self, site: Site, p: int, shape: Shape, at: np.ndarray, values: np.ndarray
@@ -349,8 +444,8 @@ class Extraction:
             "hour": shape.hours,
             "it_mw": it,
             "load_mw": it * site.pue[shape.hours],
-            "import_mw": series.get("import", zero),
-            "export_mw": series.get("export", zero),
+            "import_mw": sum((v for n, v in series.items() if n.split(":")[0] == "import"), zero),
+            "export_mw": sum((v for n, v in series.items() if n.split(":")[0] == "export"), zero),
             "unserved_mw": series["unserved"],
         }
 
@@ -367,16 +462,20 @@ class Extraction:
             "unserved", site, p, "unserved", case.unserved_price * frame["unserved_mw"].sum()
         )
         grid_carbon = carbon_price(case, period, onsite=False)
-        if "import" in series:
-            price = site.price[shape.hours] * growth(case, site.price_growth, period)
-            co2 = float(series["import"] @ site.grid_co2[shape.hours])
-            metric("grid", "import_mwh", series["import"].sum())
+        if site.offers:
+            tariff = self._tariff(site.site, p) or site.tariff
+            co2 = float(frame["import_mw"] @ tariff.co2[shape.hours])
+            co2 += float(extract_contracts.delivered(site, series) @ site.grid_co2[shape.hours])
+            clean = site.clean[tariff.tariff][shape.hours]
+            metric("grid", "import_mwh", frame["import_mw"].sum())
+            metric("grid", "clean_mwh", float(frame["import_mw"] @ clean))
             metric("grid", "export_mwh", frame["export_mw"].sum())
             metric("grid", "co2_t", co2)
-            self._money("energy", site, p, "grid", float(series["import"] @ price))
             self._money("carbon", site, p, "grid", co2 * grid_carbon)
-            earned = np.maximum(price, 0.0) * site.export_share
-            self._money("export", site, p, "grid", -float(frame["export_mw"] @ earned))
+        extract_contracts.pass_of_contracts(
+            self.planning.model.site[site.site], site, period, series, frame, metric,
+            lambda item, kilo_usd: self._money("contract_energy", site, p, item, kilo_usd),
+        )  # fmt: skip
         for asset in site.assets:
             k = shape.links.index(links.power(asset))
             if at[k] <= 0 and not asset.is_storage:
@@ -390,7 +489,7 @@ class Extraction:
             self.bills[site.site, p] = extract_agreements.bill(
                 self, site, p, quantities, np.sum(through, axis=0)
             )
-        self.frames.append(frame)
+        self.hours.add(frame)
 
     def _operate_asset(
         self, site: Site, p: int, shape: Shape, asset: Asset, mw: float,
@@ -430,25 +529,7 @@ class Extraction:
 
     def dispatch(self) -> pd.DataFrame:
         """All hours of all blocks; series that a site does not have are 0."""
-        names: dict[str, None] = {}
-        for frame in self.frames:
-            names.update(dict.fromkeys(frame))
-        if not self.frames:
-            return pd.DataFrame(columns=["site", "period", "hour", "it_mw", "load_mw", "import_mw",
-                                         "export_mw", "unserved_mw"])  # fmt: skip
-        lengths = [len(f["hour"]) for f in self.frames]
-        columns: dict[str, Any] = {
-            key: pd.Categorical(np.repeat([f[key] for f in self.frames], lengths))
-            for key in ("site", "period")
-        }
-        for name in names:
-            if name not in columns:
-                columns[name] = np.concatenate(
-                    [f.get(name, np.zeros(n)) for f, n in zip(self.frames, lengths, strict=True)]
-                )
-        frame = pd.DataFrame(columns)
-        frame["site"], frame["period"] = frame["site"].astype(str), frame["period"].astype(str)
-        return frame
+        return self.hours.table()
 
     # -- limits ---------------------------------------------------------------------------
 
@@ -563,6 +644,11 @@ def to_plan(
     tables = {
         name: pd.DataFrame(extraction.rows[name], columns=list(COLUMNS[name])) for name in TABLES
     }
+    bought = extract_contracts.ContractTables(
+        planning.model, planning.case, extraction.hours.frames()
+    )
+    for name, rows in bought.tables().items():
+        tables[name] = pd.DataFrame(rows, columns=list(extract_contracts.COLUMNS[name]))
     report.objective = float(tables["costs"]["usd"].sum())
     report.bound = min(report.bound, report.objective)
     return Plan(planning.case.inputs, tables, extraction.dispatch(), report)

@@ -224,10 +224,11 @@ class Learning:
         before = self._adequate_at.get((site, period))
         if before is None:
             return False
-        loads = len(self.case.workloads)
-        sizes = np.array([n != links.CO2 for n in self.names[site][loads:]])
-        more = (x[loads:] >= before[loads:] - 1e-12)[sizes]
-        return bool((x[:loads] <= before[:loads] + 1e-12).all() and more.all())
+        names = self.names[site]
+        asked = np.array([n.startswith(links.DEMANDS) for n in names])
+        sizes = np.array([n != links.CO2 for n in names]) & ~asked
+        more = (x >= before - 1e-12)[sizes]
+        return bool((x[asked] <= before[asked] + 1e-12).all() and more.all())
 
     def require_quotas(self, x: np.ndarray, groups: set[str]) -> None:
         """Learn the least emissions of the blocks of these groups that serve all load at x."""

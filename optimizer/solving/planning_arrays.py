@@ -15,11 +15,12 @@ from optimizer.model.build import Planning
 
 JOINT = (
     "demand_met", "demand_in_blocks", "slots_delivered", "spending_within_budget",
-    "co2_within_cap", "shared_upgrade_paid", "grid_group_within_mw", "security_within_cap",
+    "co2_within_cap", "matched_in_scope", "excess_in_scope", "hedged_in_scope",
+    "shared_upgrade_paid", "grid_group_within_mw", "security_within_cap",
     "reassigned_within_signed",
 )  # fmt: skip
 """Rows over all sites (``add_joint`` of the model's parts)."""
-DISCRETE = ("open", "permit", "connected", "halls", "extended", "agreed")
+DISCRETE = ("open", "permit", "connected", "halls", "extended", "agreed", "signed", "taken")
 KINDS = (*DISCRETE, "units")
 """Kinds of whole columns; units cost little to relax, the others much."""
 

@@ -11,6 +11,8 @@ import scipy.sparse as sp
 FEASIBLE, NEAR = 1e-5, 1e-6
 """What is still trusted: violation of a row, a bound or the sign of a reduced cost, relative to
 its terms (HiGHS's tolerances are absolute, 1e-7), and relative distance of objectives."""
+ZERO = 1e-7
+"""Prices up to here are 0 to HiGHS, whichever side of a row or bound they speak for [k$ a unit]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,18 +63,22 @@ class Program:
         """Lower bound of the objective by weak duality, from any row prices; -inf if none.
 
         A column without a bound on the side where its reduced cost wants one makes it -inf.
-        With x given, reduced costs that are 0 but for rounding count there at x: what the
-        bound is for an optimal x, to be compared with its objective.
+        With x given, prices and reduced costs that are 0 but for tolerances count at x: what
+        the bound is for an optimal x, to be compared with its objective.
         """
         if len(row_dual) != len(self.row_lower) or not np.isfinite(row_dual).all():
             return -np.inf
         y = np.where(np.isinf(self.row_lower), np.minimum(row_dual, 0.0), row_dual)
         y = np.where(np.isinf(self.row_upper), np.maximum(y, 0.0), y)
         sides = np.where(y > 0, self.row_lower, self.row_upper)
-        used = y != 0
-        value = self.offset + float(y[used] @ sides[used])
         reduced = self.cost - self.matrix.T @ y
         at = np.where(reduced > 0, self.lower, self.upper)
+        if x is not None:
+            # Else 1e-7 k$/MW times what a column may reach would look like a gap near 0.
+            sides = np.where(np.abs(y) <= ZERO, self.matrix @ x, sides)
+            at = np.where(np.abs(reduced) <= ZERO, x, at)
+        used = y != 0
+        value = self.offset + float(y[used] @ sides[used])
         free = np.isinf(at) & (reduced != 0)
         if free.any():
             size = 1.0 + np.abs(self.cost) + abs(self.matrix).T @ np.abs(y)

@@ -15,6 +15,8 @@ from optimizer.settings import OnProgress, Progress, RunOptions, ShouldStop
 from optimizer.solving import explain, extract, nearby, trouble
 from optimizer.solving.engine import Engine, Incumbent
 from optimizer.solving.idle import idle_sites, without
+from optimizer.solving.many import earlier as many_earlier
+from optimizer.solving.many import why as many_why
 from optimizer.solving.many.engine import ManySites
 from optimizer.solving.nearby import Earlier
 from optimizer.solving.run import Run
@@ -59,11 +61,8 @@ def solve_case(
     """
     options = options or RunOptions()
     engine = chosen_engine(case, options)
-    if engine != "few" and (start_from or prefer):
-        raise UsageError(
-            "--start-from and --prefer are for cases that are planned in one model: up to "
-            f"{FEW_BLOCKS} sites x periods, or with --engine few."
-        )
+    if engine == "monolith" and (start_from or prefer):
+        raise UsageError("--start-from and --prefer are not for --engine monolith.")
     if engine == "monolith":
         from optimizer.solving import whole
 
@@ -77,7 +76,10 @@ def solve_case(
     try:
         with trouble.noted(run.note):
             _open(run, engine, idle)
-            solved = _many(run) if isinstance(run, ManySites) else _few(run, start_from, prefer)
+            if isinstance(run, ManySites):
+                solved = _many(run, case, start_from, prefer)
+            else:
+                solved = _few(run, start_from, prefer)
             plan = _plan(run, *solved, list(case.sites))
             memory = run.oracle.memory
             if memory.limit_mb is not None:
@@ -165,24 +167,52 @@ def _few(engine: Engine, start_from: Earlier | None, prefer: Earlier | None) -> 
     return engine, final, reason, least, told
 
 
-def _many(run: ManySites) -> Solved:
-    reason = _searched(run, run.search)
+def _many(
+    run: ManySites, case: Case, start_from: Earlier | None, prefer: Earlier | None
+) -> Solved:  # fmt: skip
+    """``case`` is the whole case, with the sites at which nothing can ever be."""
+    kept, close = run.kept_share, None
+
+    def search() -> str:
+        if start_from is None:
+            return run.search()
+        return run.search(lambda more: many_earlier.start(run, start_from, more))
+
+    if prefer is not None:
+        run.kept_share += nearby.KEPT_SHARE
+    reason = _searched(run, search)
+    run.kept_share = kept
     run.checkpoint.save(run.state, now=True)
     if not np.isfinite(run.total):
         if reason == "interrupted":
             raise _stopped(run)
         raise StoppedError(
             f"No plan was found within {run.seconds:.0f} s that meets all deadlines (max_backlog_mw "
-            "in demand). Give it more time (--time-limit); --engine few plans all sites in one "
-            "model, slowly, and tells which limits clash if there is no plan."
+            "in demand), and no limits that all sites share were proven to clash. Give it more "
+            "time (--time-limit); --engine few plans all sites in one model, slowly, and tells "
+            "which limits clash if there is no plan."
         )
+    others = [] if prefer is None else many_earlier.sites_of(prefer, run)
+    known: dict[str, float] = {}
+    if run.options.why:
+        known = many_why.kept_out(run, many_why.seconds_of(run))
+        others += many_why.nearest(known)
+    engine = run.whole(others, learnt=prefer is not None or run.options.why)
+    run.release()
+    if prefer is not None:
+        close = many_earlier.prefer(engine, prefer)
     run.phase = "settle"
-    engine, final = run.settle()
+    final = engine.settle()
+    told = many_why.told(engine, final, case, known) if run.options.why else {}
+    if run.options.why:
+        run.report.tied_sites = nearby.tied_sites(engine, final, told)
+    if close is not None:
+        run.report.changed_decisions = nearby.changed_decisions(engine, final, close)
     # The plan's own delay: none is taken for unavoidable that might be avoided.
     own = float(engine.arrays.delay @ final.x)
     if run.options.gap_power:
         run.report.power_bound_usd = 1e3 * (run.bound - own)
-    return engine, final, reason, own, {}
+    return engine, final, reason, own, told
 
 
 def _stopped(run: Run) -> StoppedError:

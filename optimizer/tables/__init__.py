@@ -3,11 +3,13 @@
 from optimizer.tables import (
     agreements,
     commitments,
+    contracts,
     demand,
     grid,
     limits,
     settings,
     sites,
+    tariffs,
     technologies,
 )
 from optimizer.tables.column import Column, Table
@@ -29,8 +31,12 @@ TABLES: tuple[Table, ...] = (
     technologies.SITE_TECHNOLOGIES,
     technologies.FUELS,
     grid.TARIFFS,
+    tariffs.TARIFF_CHARGES,
+    tariffs.SITE_TARIFFS,
     grid.INTERCONNECTIONS,
     grid.INTERCONNECTION_STEPS,
+    contracts.CONTRACTS,
+    contracts.SITE_CONTRACTS,
     agreements.SERVICE_AGREEMENTS,
     agreements.SHARED_UPGRADES,
     agreements.GRID_GROUPS,

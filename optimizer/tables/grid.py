@@ -227,7 +227,7 @@ INTERCONNECTION_STEPS = Table(
 )
 TARIFFS = Table(
     "tariffs",
-    "Price of imported and exported energy",
+    "Price of imported and exported energy; further charges are in tariff_charges",
     "a tariff",
     (
         text("tariff", "Name", required=True),
@@ -256,6 +256,29 @@ TARIFFS = Table(
             maximum=1,
         ),
         Column(
+            "export_price_usd_per_mwh",
+            "Export earns this on top of that share",
+            unit="USD/MWh",
+            default=0.0,
+            minimum=0,
+            usual=(1, 300),
+        ),
+        text("export_price_profile", "Hourly price of export, on top", profile=True),
+        Column(
+            "net_billing",
+            "Credits for export are not paid out beyond the month's energy charges",
+            kind="flag",
+            default=False,
+        ),
+        Column(
+            "tax_share",
+            "Tax on all charges of a bill, before credits for export",
+            default=0.0,
+            minimum=0,
+            maximum=1,
+            usual=(0.001, 0.3),
+        ),
+        Column(
             "co2_t_per_mwh",
             "CO2 of imported energy",
             unit="t/MWh",
@@ -264,12 +287,22 @@ TARIFFS = Table(
             usual=(0, 1.5),
         ),
         text("co2_profile", "Hourly CO2 of imported energy; replaces the constant", profile=True),
+        text(
+            "marginal_co2_profile",
+            "Hourly CO2 of one more MWh, for reporting; blank: not reported",
+            profile=True,
+        ),
         Column(
             "carbon_free_share",
-            "Carbon-free share of imported energy, for reporting",
+            "Carbon-free share of imported energy, for matching and reporting",
             default=0.0,
             minimum=0,
             maximum=1,
+        ),
+        text(
+            "carbon_free_profile",
+            "Hourly carbon-free share of imported energy; replaces the constant",
+            profile=True,
         ),
         source(),
     ),

@@ -89,7 +89,18 @@ POLICIES = Table(
             "kind",
             "What is limited",
             required=True,
-            allowed=("co2_cap", "co2_price", "budget", "allowed_unserved_share", "security_cap"),
+            allowed=(
+                "co2_cap",
+                "co2_price",
+                "budget",
+                "allowed_unserved_share",
+                "cfe_annual",
+                "cfe_hourly",
+                "hedged_share_min",
+                "hedged_share_max",
+                "counterparty_share_max",
+                "security_cap",
+            ),
         ),
         text(
             "scope",
@@ -106,8 +117,44 @@ POLICIES = Table(
             required=True,
             minimum=0,
         ),
+        text(
+            "applies_to",
+            "Of carbon-free and hedged shares: each site, portfolio (all sites together) or a "
+            "market (its sites together)",
+            default="each site",
+        ),
+        Column(
+            "grid_counts",
+            "Of carbon-free shares: the clean share of the grid counts, by the hour",
+            kind="flag",
+            default=True,
+        ),
+        Column(
+            "exports_count",
+            "Of cfe_annual: clean energy that is exported counts",
+            kind="flag",
+            default=True,
+        ),
+        Column(
+            "max_excess_share",
+            "Of carbon-free shares: most that may be exported in a year, as a share of load; "
+            "blank: no limit",
+            minimum=0,
+        ),
+        Column(
+            "additional_only",
+            "Of carbon-free shares: only contracts marked additional, and own assets, count",
+            kind="flag",
+            default=False,
+        ),
+        Column(
+            "deliverable_only",
+            "Of carbon-free shares: only contracts in the site's own market count",
+            kind="flag",
+            default=False,
+        ),
         source(),
     ),
     key=("policy",),
-    needed_for="limits on carbon or yearly spending",
+    needed_for="limits on carbon, matching, hedging or yearly spending",
 )

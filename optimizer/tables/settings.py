@@ -30,6 +30,13 @@ KEYS: tuple[Column, ...] = (
         minimum=0.0,
         maximum=0.5,
     ),
+    Column(
+        "inflation_per_year",
+        "Inflation, by which nominal escalation of contracts is made real; needed only for it",
+        unit="1/year",
+        minimum=-0.1,
+        maximum=0.5,
+    ),
     text(
         "lead_times",
         "Which of the low, likely, high months the plan uses",
@@ -38,7 +45,7 @@ KEYS: tuple[Column, ...] = (
     ),
     Column(
         "unserved_price_usd_per_mwh",
-        "Price of unserved energy; blank: max(10,000, 3 x delay price / 730)",
+        "Price of unserved energy; blank: max(10,000, 3 x delay price / 730, 1.5 x what a MW in one hour adds to bills)",
         unit="USD/MWh",
         minimum=0.0,
     ),

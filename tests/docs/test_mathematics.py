@@ -45,8 +45,17 @@ def everything() -> pyo.ConcreteModel:
     rows["policies"] = [
         {"policy": "cap", "kind": "co2_cap", "value": 1e6, "scope": "total"},
         {"policy": "budget", "kind": "budget", "value": 1e9},
+        {"policy": "annual", "kind": "cfe_annual", "value": 0.5, "max_excess_share": 0.1},
+        {"policy": "hourly", "kind": "cfe_hourly", "value": 0.5, "applies_to": "portfolio",
+         "max_excess_share": 0.1},
+        {"policy": "hedge", "kind": "hedged_share_max", "value": 0.9},
+        {"policy": "both", "kind": "hedged_share_max", "value": 0.8, "applies_to": "portfolio"},
         {"policy": "bank", "kind": "security_cap", "value": 1e7},
-    ]
+    ]  # fmt: skip
+    rows["contracts"] = [{"contract": "base", "kind": "physical", "market": "ERCOT",
+                          "shape": "baseload", "price_usd_per_mwh": 30, "term_years": 10,
+                          "minimum_take_share": 0.5}]  # fmt: skip
+    rows["site_contracts"] = [{"site": "*", "contract": "base", "min_mw": 1, "max_mw": 9}]
     return build_monolith(case(rows)).model
 
 

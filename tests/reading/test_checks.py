@@ -121,3 +121,69 @@ def test_a_permit_that_is_there_for_other_places_only_is_told_so(tmp_path: Path)
     _, problems = read_book(tmp_path, rows=rows)
     found = [p for p in problems if p.code == "unknown-permit"]
     assert found and all("for OH" in p.expected and "for TX only" in p.remedy for p in found)
+
+
+def contracted() -> Rows:
+    """A case with contracts and a target, without problems."""
+    rows = full()
+    rows["contracts"] = [
+        {"contract": "base", "kind": "physical", "market": "ERCOT", "shape": "baseload",
+         "price_usd_per_mwh": 30, "term_years": 10},
+        {"contract": "swap", "kind": "financial", "market": "ERCOT", "shape": "baseload",
+         "price_usd_per_mwh": 30, "term_years": 5, "basis_usd_per_mwh": 0},
+    ]  # fmt: skip
+    rows["site_contracts"] = [{"site": "*", "contract": "base", "max_mw": 20},
+                              {"site": "site0", "contract": "swap", "max_mw": 20}]  # fmt: skip
+    rows["policies"] = [{"policy": "cfe", "kind": "cfe_hourly", "value": 0.5}]
+    return rows
+
+
+CONTRACT_MISTAKES: list[tuple[Callable[[Rows], None], str, str, str]] = [
+    (put("contracts", 0, term_years=0), "term-zero", "contracts", "term_years"),
+    (put("contracts", 0, shape="as_produced"), "no-profile", "contracts", "profile"),
+    (put("contracts", 0, market="SPP"), "wrong-market", "site_contracts", "contract"),
+    (put("contracts", 1, basis_usd_per_mwh=None), "no-hub-price", "contracts", "hub_price_profile"),
+    (put("contracts", 1, market="SPP"), "wrong-market", "contracts", "hub_price_profile"),
+    (put("contracts", 0, escalation="nominal"), "no-inflation", "contracts", "escalation"),
+    (put("contracts", 0, basis_usd_per_mwh=2), "ignored-value", "contracts", "basis_usd_per_mwh"),
+    (put("contracts", 1, minimum_take_share=0.5), "ignored-value", "contracts",
+     "minimum_take_share"),
+    (put("contracts", 1, settlement_floor_usd_per_mwh=50, settlement_cap_usd_per_mwh=40),
+     "collar-upside-down", "contracts", "settlement_floor_usd_per_mwh"),
+    (put("contracts", 0, earliest_start="2026-01-01"), "starts-before-the-plan", "contracts",
+     "earliest_start"),
+    (put("site_contracts", 0, contract="bass"), "unknown-reference", "site_contracts", "contract"),
+    (put("site_contracts", 0, min_mw=30), "out-of-range", "site_contracts", "min_mw"),
+    (put("policies", 0, value=95), "out-of-range", "policies", "value"),
+    (put("policies", 0, applies_to="ERCTO"), "unknown-reference", "policies", "applies_to"),
+    (put("policies", 0, exports_count="no"), "ignored-value", "policies", "exports_count"),
+    (put("policies", 0, kind="co2_cap", grid_counts="no"), "ignored-value", "policies",
+     "grid_counts"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("mistake", "code", "table", "column"), CONTRACT_MISTAKES)
+def test_cells_of_contracts_are_blamed(
+    mistake: Callable[[Rows], None], code: str, table: str, column: str, tmp_path: Path
+) -> None:
+    rows = contracted()
+    mistake(rows)
+    _, problems = read_book(tmp_path, rows=rows)
+    found = {(p.code, p.table, p.column) for p in problems}
+    assert (code, table, column) in found, problems.report()
+
+
+def test_contracts_without_mistakes(tmp_path: Path) -> None:
+    _, problems = read_book(tmp_path, rows=contracted())
+    assert not problems.errors, problems.report()
+
+
+def test_a_target_with_nothing_clean_is_a_warning(tmp_path: Path) -> None:
+    rows = contracted()
+    rows["contracts"][0]["carbon_free"] = "no"
+    rows["tariffs"][0]["carbon_free_share"] = 0.2
+    inputs, problems = read_book(tmp_path, rows=rows)
+    assert inputs is not None
+    said = next(p for p in problems if p.code == "target-out-of-reach")
+    assert said.is_warning
+    assert "the grid gives 20 %, 30 points less than asked" in said.remedy

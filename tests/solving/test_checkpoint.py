@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from benchmarks.stages import staged
@@ -40,6 +41,23 @@ def test_plan_bound_and_cuts_are_taken_up(
     assert again.total == pytest.approx(first.total, rel=1e-6)
     assert again.bound >= first.bound - 1e-6 * abs(first.bound)
     assert again.cuts >= first.cuts
+
+
+def test_a_plan_from_an_earlier_result_is_taken_up_before_there_are_groups(tmp_path: Path) -> None:
+    prepared = prepare(staged(3, 2, areas=2))
+    options = RunOptions(gap=0.02, time_limit_s=20, checkpoint=tmp_path / "state")
+    whole = ManySites(prepared, options)
+    whole.search()
+    stopped = ManySites(prepared, options)
+    stopped.known.seed()
+    stopped.offer(dict(whole.plans))
+    stopped.checkpoint.save(stopped.state, now=True)
+    again = ManySites(prepared, replace(options, resume=True))
+    again.search()
+    assert "the plans and the cuts of the run before are taken up" in "\n".join(again.report.log)
+    # It has begun its search, with prices, and has kept the plan or found a better one.
+    assert again.prices.any() and np.isfinite(again.bound)
+    assert again.total <= whole.total * (1 + 1e-9)
 
 
 def test_the_optimum_is_the_same_after_an_interruption(tmp_path: Path) -> None:

@@ -134,6 +134,26 @@ def test_a_wrong_answer_of_a_linear_program_is_solved_again(
         assert "HiGHS c" in noted[0]
 
 
+def test_a_reduced_cost_that_is_0_to_highs_is_no_lie_where_the_objective_is_0(
+    noted: list[str],
+) -> None:
+    # Warm from 0, a reduced cost of -9e-8 moves nothing: 500 MW of it would be -4.5e-5 k$.
+    rows = sp.csr_matrix(np.ones((1, 2)))
+    model = make_model(np.ones(2), np.zeros(2), np.full(2, 500.0), rows,
+                       np.array([-INFINITY]), np.array([900.0]))  # fmt: skip
+    assert run_lp(model).value == 0
+    model.changeColCost(0, -9e-8)
+    again = run_lp(model)
+    assert again.optimal and again.value == pytest.approx(0, abs=1e-4)
+    assert not noted
+    # What is no tolerance of HiGHS is a lie still, however near 0.
+    program = Program.of(model)
+    at = np.zeros(2)
+    assert program.dual_bound(np.zeros(1), at) == 0
+    model.changeColCost(0, -2e-7)
+    assert Program.of(model).dual_bound(np.zeros(1), at) == pytest.approx(-1e-4)
+
+
 @pytest.mark.parametrize("solve", [solve_lp, solve_mip])
 def test_a_solver_that_raises_is_asked_again(
     solve: Callable[[], highs.Solution], lies: Callable[..., list[int]], noted: list[str]

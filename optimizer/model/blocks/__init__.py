@@ -7,7 +7,17 @@ from collections.abc import Hashable
 
 import numpy as np
 
-from optimizer.model.blocks import agreements, generation, grid, links, load, storage
+from optimizer.model.blocks import (
+    agreements,
+    charges,
+    contracts,
+    generation,
+    grid,
+    links,
+    load,
+    matching,
+    storage,
+)
 from optimizer.model.blocks.assembly import Assembly, Shape
 from optimizer.preparing.case import Case, Site
 
@@ -33,9 +43,20 @@ def signature(case: Case, site: Site) -> Signature:
     fuels = [(f, _digest(price), site.fuel_growth[f]) for f, price in site.fuel_price.items()]
     return (
         links.names(case, site), tuple(assets), tuple(offers), tuple(fuels), _digest(site.pue),
-        _digest(site.price), site.price_growth, _digest(site.grid_co2), site.export_share,
+        _contracts(case, site),
         agreements.signature(site),
+        tuple(t.key for t in site.tariffs),
     )  # fmt: skip
+
+
+def _contracts(case: Case, site: Site) -> Signature:
+    """What deliveries and matching depend on."""
+    offered = [(c.contract, c.take_share, c.adder, _digest(c.volume), _digest(c.price))
+               for c in site.deliveries]  # fmt: skip
+    held = links.rules(case, site)
+    counted = [[r.rule, *(r.counts(c, site.market) for c in site.deliveries)] for r in held]
+    clean = [_digest(share) for share in site.clean.values()] if held else []
+    return (*offered, *map(tuple, counted), *clean)
 
 
 def _digest(series: np.ndarray) -> bytes:
@@ -53,12 +74,16 @@ def make_shape(case: Case, site: Site, hours: np.ndarray) -> Shape:
     block = Assembly(site.site, hours, links.names(case, site))
     balance = load.add(block, case, site)
     grid.add(block, case, site, balance)
+    contracts.add(block, case, site, balance)
     for asset in site.assets:
         if asset.is_storage:
             storage.add(block, asset, balance)
         else:
             generation.add(block, case, site, asset, balance)
+    contracts.limit_export(block, site)
+    matching.add(block, case, site)
     agreements.add(block, case, site)
+    charges.add(block, case, site)
     co2_row = water_row = -1
     if links.limits_co2(case):
         counted = block.measured("co2_onsite")

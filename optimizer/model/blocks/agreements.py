@@ -42,14 +42,14 @@ def add(block: Assembly, case: Case, site: Site) -> None:
             block.add(peaks, flow, 1.0)
         for agreement in billing:
             billed = block.columns(
-                f"billed:{agreement.key}", {links.contract(agreement): 1.0},
+                f"billed:{agreement.key}", {links.ramped(agreement): 1.0},
                 _price(case, agreement, agreement.demand_price, count), count=count,
             )  # fmt: skip
             block.add(peaks, billed[month], -1.0)
             if agreement.demand_share > 0:
                 least = block.rows(
                     f"minimum_demand:{agreement.key}",
-                    {links.owed(agreement): -agreement.demand_share},
+                    {links.minimum(agreement): -agreement.demand_share},
                     count=count, equality=False,
                 )  # fmt: skip
                 block.add(least, billed, -1.0)
@@ -59,11 +59,11 @@ def add(block: Assembly, case: Case, site: Site) -> None:
     for agreement in (a for a in site.agreements if a.bills_energy):
         wanted = agreement.energy_share * hours
         short = block.columns(
-            f"short:{agreement.key}", {links.owed(agreement): wanted},
+            f"short:{agreement.key}", {links.minimum(agreement): wanted},
             _price(case, agreement, agreement.energy_price, count), count=count,
         )  # fmt: skip
         least = block.rows(
-            f"minimum_energy:{agreement.key}", {links.owed(agreement): -wanted},
+            f"minimum_energy:{agreement.key}", {links.minimum(agreement): -wanted},
             count=count, equality=False,
         )  # fmt: skip
         block.add(least, short, -1.0)

@@ -72,6 +72,15 @@ class Shape:
         return self.rows["balance"]
 
     @cached_property
+    def short(self) -> tuple[slice, ...]:
+        """Columns of what is asked and not there: unserved energy, clean energy owed."""
+        return tuple(
+            part
+            for name, part in self.groups.items()
+            if name == "unserved" or name.startswith("unmatched:")
+        )
+
+    @cached_property
     def _transposed(self) -> tuple[sp.csr_matrix, sp.csr_matrix, sp.csr_matrix]:
         """A', B' and U', which every cut needs."""
         return self.matrix.T.tocsr(), self.rhs.T.tocsr(), self.upper.T.tocsr()

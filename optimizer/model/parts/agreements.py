@@ -238,13 +238,13 @@ def _within(block: pyo.Block, offer: Offer, p: int) -> None:
 def _link(block: pyo.Block, site: Site, p: int) -> None:
     here = block.links[p]
     for agreement in site.agreements:
-        here[links.contract(agreement)] = ramped_mw(block, agreement, p)
-        here[links.owed(agreement)] = owed_mw(block, agreement, p)
+        here[links.ramped(agreement)] = ramped_mw(block, agreement, p)
+        here[links.minimum(agreement)] = owed_mw(block, agreement, p)
     unsigned = [_taken(block, o, p) for o in site.offers if not o.agreements]
-    signed = [here[links.contract(a)] for a in site.agreements]
+    signed = [here[links.ramped(a)] for a in site.agreements]
     here[links.CONTRACT] = pyo.quicksum([*signed, *unsigned])
     if links.some_are_free(site):
-        unbilled = [here[links.contract(a)] for a in site.agreements if not a.bills_demand]
+        unbilled = [here[links.ramped(a)] for a in site.agreements if not a.bills_demand]
         here[links.FREE] = pyo.quicksum([*unsigned, *unbilled])
 
 

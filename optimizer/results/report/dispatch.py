@@ -12,7 +12,7 @@ import pandas as pd
 
 from optimizer.results.report.capacity import looks, technologies
 from optimizer.results.report.folder import Result, most_placed
-from optimizer.results.report.style import GREY, INK, label
+from optimizer.results.report.style import GREY, INK, PALETTE, label
 from optimizer.results.report.words import plain
 
 MOST_BYTES = 2_600_000
@@ -39,6 +39,11 @@ def _series(column: str, look: dict[str, dict[str, Any]]) -> dict[str, Any] | No
         "unserved_mw": {"name": "unserved", "kind": "up", "colour": "#E00000"},
         "generation_mw": {"name": shown, "kind": "up", "colour": shade},
         "discharge_mw": {"name": f"{shown} discharge", "kind": "up", "colour": shade},
+        "delivery_mw": {
+            "name": f"{shown} by contract",
+            "kind": "up",
+            "colour": PALETTE[sum(map(ord, technology)) % len(PALETTE)],
+        },
         "charge_mw": {"name": f"{shown} charge", "kind": "down", "colour": shade},
         "unused_mw": {"name": f"{shown} not used", "kind": "dots", "colour": shade},
     }
@@ -153,7 +158,10 @@ def packed_dispatch(
     most = most_placed(result.tables["placement"])
     drawn = _columns(dispatch, looks(technologies(result)))
     found: dict[str, list[pd.DataFrame]] = {}
-    for (site, _), rows in dispatch.groupby(["site", "period"], sort=False):
+    blocks_at = dispatch.groupby(["site", "period"], sort=False).indices
+    for (site, _), at in sorted(blocks_at.items(), key=lambda block: block[1][0]):
+        whole = at[-1] - at[0] + 1 == len(at)  # rows side by side are not copied
+        rows = dispatch.iloc[at[0] : at[-1] + 1] if whole else dispatch.iloc[at]
         found.setdefault(str(site), []).append(rows)
     named = dict.fromkeys([*first, *most, *found])
     parts = {site: found[site] for site in named if site in found}

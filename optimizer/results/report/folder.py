@@ -34,6 +34,8 @@ TABLES: dict[str, tuple[str, ...]] = {
     "schedule": ("site", "kind", "item", "variant", "period", "amount", "unit", "step", "start",
                  "end"),
     "operation": ("site", "period", "technology", "metric", "value", "passes"),
+    "bills": ("site", "period", "month", "tariff", "charge", "quantity", "unit", "rate", "usd",
+              "passes"),
     "costs": ("category", "site", "item", "period", "usd"),
     "cashflow": ("date", "site", "category", "item", "usd"),
     "dates": ("site", "kind", "item", "variant", "period", "step", "factor", "basis",
@@ -47,6 +49,11 @@ TABLES: dict[str, tuple[str, ...]] = {
                   "full_power_late_months", "lost_mw_months", "lost_usd"),
     "exposure": ("date", "site", "committed_usd", "paid_usd", "recoverable_usd", "at_risk_usd",
                  "cancel_usd", "in_service_usd"),
+    "contracts": ("site", "contract", "kind", "counterparty", "period", "signed_mw", "standing_mw",
+                  "volume_mwh", "delivered_mwh", "paid_usd", "settled_usd", "security_cost_usd"),
+    "matching": ("policy", "kind", "scope", "year", "target", "served_mwh", "matched_mwh", "share",
+                 "exported_mwh"),
+    "matched_hours": ("site", "year", "month", "hour_of_day", "served_mwh", "matched_mwh"),
     "limits": ("limit", "scope", "period_or_year", "used", "limit_value", "unit", "binding"),
     "why_not_sites": ("site", "reason", "earliest_date", "months_later", "waits_for",
                       "forced_date", "it_mw", "extra_usd", "halls_usd", "power_usd", "grid_usd",
@@ -66,18 +73,21 @@ NUMBERS = frozenset({
     "longitude", "latitude", "added_blocks", "standing_blocks", "standing_it_mw", "added_units",
     "added_mw", "added_mwh", "standing_mw", "standing_mwh", "connected", "firm_mw", "flexible_mw",
     "export_mw", "cost_usd", "it_mw", "demand_mw", "placed_mw", "backlog_mw", "amount", "value",
-    "passes", "usd", "used", "limit_value", "low_months", "likely_months", "high_months",
+    "passes", "usd", "month", "quantity", "rate", "used", "limit_value", "low_months", "likely_months", "high_months",
     "critical_first_share", "critical_full_share", "needed", "held", "filed", "missing",
     "paid_usd", "cancel_usd", "value_usd", "due_usd", "slip_months", "first_power_late_months",
     "full_power_late_months", "lost_mw_months", "lost_usd", "committed_usd", "recoverable_usd",
-    "at_risk_usd", "in_service_usd", "mw", "mw_months", "contract_mw", "ramped_mw", "owed_mw",
-    "reduced_mw", "reassigned_mw", "peak_mw", "billed_usd", "minimum_usd", "security_usd",
-    "deposit_paid_usd", "deposit_refunded_usd", "paid_share",
+    "at_risk_usd", "in_service_usd", "mw", "mw_months", "signed_mw", "volume_mwh",
+    "delivered_mwh", "settled_usd", "security_cost_usd", "served_mwh", "matched_mwh",
+    "exported_mwh",
+    "hour_of_day", "contract_mw", "ramped_mw", "owed_mw", "reduced_mw", "reassigned_mw",
+    "peak_mw", "billed_usd", "minimum_usd", "security_usd", "deposit_paid_usd",
+    "deposit_refunded_usd", "paid_share",
 })  # fmt: skip
 UNKNOWN = frozenset({
     "months_later", "extra_usd", "halls_usd", "power_usd", "grid_usd", "energy_usd", "delay_usd",
     "site_usd", "row", "price", "switch_price", "rise", "switch_share", "usd_per_unit", "kept_usd",
-    "divisible_usd", "free_usd", "grant", "grant_usd",
+    "divisible_usd", "free_usd", "grant", "grant_usd", "target", "share",
 })  # fmt: skip
 """Numbers that a blank cell leaves unknown; of others it is 0."""
 
@@ -170,9 +180,13 @@ def _hours(path: Path, sites: list[str]) -> pd.DataFrame:
     for piece in file.iter_batches(PIECE):
         kept = piece.filter(pc.is_in(piece["site"], pa.array(sites, piece["site"].type)))
         if kept.num_rows:
-            parts.append(kept.to_pandas())
-    empty = file.schema_arrow.empty_table().to_pandas()
-    return pd.concat(parts, ignore_index=True) if parts else empty
+            parts.append(kept)
+    table = pa.Table.from_batches(parts, file.schema_arrow)
+    del parts
+    # Column by column, each let go when it is converted: not all hours twice.
+    return table.to_pandas(
+        categories=["site", "period"], split_blocks=True, self_destruct=True, use_threads=False
+    )
 
 
 def _text_table(path: Path) -> pd.DataFrame:

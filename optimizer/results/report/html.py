@@ -14,11 +14,18 @@ from markupsafe import Markup
 
 from optimizer.errors import MachineError, UsageError
 from optimizer.results.report import words
+from optimizer.results.report.bills import bill_views, bill_words, peak_views, peak_words
 from optimizer.results.report.capacity import (
     capacity_chart,
     capacity_words,
     load_chart,
     load_words,
+)
+from optimizer.results.report.contracts import (
+    contract_charts,
+    contract_words,
+    matched_charts,
+    matched_words,
 )
 from optimizer.results.report.cost import (
     cash_chart,
@@ -50,8 +57,8 @@ from optimizer.results.report.readiness import (
 )
 from optimizer.results.report.service import (
     contract_views,
-    contract_words,
     service_table,
+    service_words,
     take_chart,
     take_words,
 )
@@ -146,7 +153,7 @@ def all_charts(result: Result, marks: dict[str, Marks]) -> dict[str, Chart]:
         ("load", "Load by site, and backlog", load_words(result), "Stacked bars of IT load placed "
          "at each site and waiting in each period; the tables placement and backlog hold them.",
          load_chart(result), ("demand", "workloads", "campus_blocks", "compute")),
-        ("service", "Grid service against contract and use", contract_words(result), "Lines of MW "
+        ("service", "Grid service against contract and use", service_words(result), "Lines of MW "
          "offered, signed, owed, taken and used by period; the table agreements holds them.",
          contract_views(result), SERVICE),
         ("take", "Minimum take and security", take_words(result), "Bars of what agreements bill in "
@@ -159,6 +166,18 @@ def all_charts(result: Result, marks: dict[str, Marks]) -> dict[str, Chart]:
         ("exposure", "Money at risk, and what stopping would cost", exposure_words(result), "Lines "
          "of money in the making at the end of each month; the table below holds each quarter.",
          exposure_chart(result), MONEY),
+        ("contracts", "Power contracts", contract_words(result), "Stacked bars of energy and money "
+         "of each contract by period; the table contracts holds them.", contract_charts(result),
+         ("contracts", "site_contracts")),
+        ("matched", "Carbon-free share by month and hour of day", matched_words(result), "Shares "
+         "of served energy by month and hour of day; the table matched_hours holds them.",
+         matched_charts(result), ("policies", "tariffs", "contracts")),
+        ("bills", "Bills by month", bill_words(result), "Stacked bars of each month's bill by "
+         "charge; the table bills holds every line.", bill_views(result),
+         ("tariffs", "tariff_charges")),
+        ("peaks", "Highest use and billed demand", peak_words(result), "Bars of the highest import "
+         "of each month with lines of billed demand and the contract; the table bills holds what "
+         "is billed.", peak_views(result), ("tariffs", "tariff_charges", *GRID)),
         ("limits", "What binds", f"{words.binding_limits(result)} Darker: more of the limit is in "
          "use. A dot: it binds.", "Shares of limits in use by "
          "period; the table below holds the largest.", limits_chart(result),

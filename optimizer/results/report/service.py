@@ -98,7 +98,7 @@ def _staircase(result: Result, site: str, mine: pd.DataFrame) -> list[float]:
     ]
 
 
-def contract_words(result: Result) -> str:
+def service_words(result: Result) -> str:
     """Who signs how much, and how much of it is used at most."""
     table = result.tables["agreements"]
     table = table[table["in_force"]]

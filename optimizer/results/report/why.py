@@ -31,7 +31,10 @@ REASON_WORDS = {
     "permit threshold": "a permit's threshold does not allow it",
     "not asked": "not asked within the time",
 }  # fmt: skip
-BASIS_WORDS = {"checked": "all hours", "estimate": "estimate", "input": "input"}
+BASIS_WORDS = {"checked": "all hours", "estimate": "estimate", "input": "input",
+               "prices": "prices of what all sites share"}  # fmt: skip
+MOST_SITES = 60
+"""Sites of the table; all are in ``tables/why_not_sites.csv``."""
 
 
 def why_sections(result: Result) -> dict[str, Any]:
@@ -53,7 +56,9 @@ def why_words(result: Result) -> list[str]:
     """The most telling answers in sentences."""
     said = []
     sites = result.tables["why_not_sites"]
-    priced = sites[sites["extra_usd"].notna()].sort_values("extra_usd")
+    # By prices only a least cost above the bound is known, not what a plan costs.
+    planned = sites["extra_usd"].notna() & (sites["basis"] != "prices")
+    priced = sites[planned].sort_values("extra_usd")
     if len(priced):
         nearest = priced.iloc[0]
         said.append(
@@ -146,9 +151,14 @@ def site_table(result: Result) -> Table:
     for _, r in sites.sort_values("extra_usd", na_position="last", kind="stable").iterrows():
         soonest = f"{month(r['earliest_date'])}" if not pd.isna(r["earliest_date"]) else "never"
         lines.append([
-            str(r["site"]), _site_reason(r), _extra(r["extra_usd"]), _parts(r), soonest,
+            str(r["site"]), _site_reason(r),
+            ("at least " if r["basis"] == "prices" else "") + _extra(r["extra_usd"]),
+            _parts(r), soonest,
             str(r["waits_for"]) or "–", str(r["instead_of"]) or "–", _basis(r["basis"]),
         ])  # fmt: skip
+    if len(lines) > MOST_SITES:
+        rest = f"{len(lines) - MOST_SITES} more in tables/why_not_sites.csv"
+        lines = [*lines[:MOST_SITES], ["…", rest, *[""] * 6]]
     head = ["Site", "Why not", "Costs more", "Of it", "Could serve from", "Waits for",
             "Instead of", "Known by"]  # fmt: skip
     return head, lines
@@ -160,6 +170,11 @@ def _site_reason(r: pd.Series) -> str:
     late = f"{later:.0f} months later than the plan's first load" if later and later > 0 else ""
     if reason == "too late":
         return f"too late: {late}" if late else "cannot serve before the plan ends"
+    if r["basis"] == "prices" and extra is not None:
+        least = f"any plan with it costs at least {money(extra)} more than the bound"
+        return (
+            f"too dear: {least}" if reason == "too dear" else f"{least}, less than the proven gap"
+        )
     if reason in ("too dear", "within the gap") and extra is not None:
         if reason == "too dear":
             return f"too dear by {money(extra)}" + (f", and {late}" if late else "")

@@ -17,8 +17,13 @@ CATEGORY_WORDS = {
     "campus_capital": "campus capital", "campus_fom": "campus upkeep",
     "generation_capital": "power capital", "generation_fom": "power fixed upkeep",
     "risk": "orders before the permit", "interconnection": "grid connection",
+    "contract_energy": "energy by contract", "contract_settlement": "contract settlement",
+    "contract_security": "contract security",
     "service_agreement": "billed by agreements", "agreement_fees": "fees of agreements",
     "deposits": "deposits less refunds", "security": "carrying security",
+    "demand_charge": "demand charges", "coincident_peak": "coincident peak charges",
+    "fixed_charge": "fixed charges of tariffs", "minimum_bill": "up to minimum bills",
+    "tax": "tax on bills",
 }  # fmt: skip
 LIMIT_WORDS = {"campus": "room for IT", "component slots": "equipment slots"}
 NEAR = 0.95
@@ -259,8 +264,20 @@ def checked(summary: dict[str, Any]) -> str:
     worst = number(check.get("max_violation"))
     detail = "" if worst is None else f" (largest violation {worst:.1e})"
     if check["passed"]:
-        return f"The independent check passed{detail}."
+        return f"The independent check passed{detail}.{_without_foresight(check)}"
     return f"The independent check FAILED{detail}: do not build on this plan."
+
+
+def _without_foresight(check: dict[str, Any]) -> str:
+    """What the plan costs to run by forecasts; nothing if it was not asked."""
+    found = check.get("rolling")
+    if not isinstance(found, dict) or not found.get("sites"):
+        return ""
+    if found.get("warning"):
+        return f" {found['warning']}"
+    share = found.get("extra_share") or 0.0
+    return (f" Without perfect foresight ({found['foresight_hours']} h, forecasts off by "
+            f"{percent(found['forecast_error'])}) it costs {percent(share)} more to run.")  # fmt: skip
 
 
 def proof(summary: dict[str, Any]) -> str:

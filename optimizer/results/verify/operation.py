@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
+from optimizer.reading import windows
 from optimizer.results.verify.arithmetic import (
     YEAR_HOURS,
     Row,
@@ -19,6 +20,8 @@ from optimizer.results.verify.arithmetic import (
     records,
     recovery,
 )
+from optimizer.results.verify.bills import Bills
+from optimizer.results.verify.contracts import Contracts
 from optimizer.results.verify.decisions import Decisions
 from optimizer.results.verify.service import cuts
 
@@ -49,12 +52,18 @@ class Operation:
         allowed = float(policy.loc[policy["kind"] == "allowed_unserved_share", "value"].max())
         self.allowed_unserved = 0.0 if blank(allowed) else allowed
         self.unserved_price = self._unserved_price()
+        self.contracts = Contracts(self)
+        self.bills = Bills(decisions)
 
     def check(self) -> None:
         """All of them."""
         self._placement()
+        self.contracts.signed()
         self._dispatch()
+        self.bills.check()
+        self.operating_usd += self.bills.operating_usd
         self._annual()
+        self.contracts.years()
 
     # -- compute --------------------------------------------------------------------------
 
@@ -126,17 +135,44 @@ class Operation:
         if given is not None:
             return float(given)
         highest = max(self._delay_price(r) for r in self.workloads.values())
-        return max(10_000.0, 3 * highest / 730)
+        return max(10_000.0, 3 * highest / 730, self._peak_money())
+
+    def _peak_money(self) -> float:
+        """1.5 x the most that one MW more in an hour adds to the bills of a tariff [USD]."""
+        most = 0.0
+        for name, tariff in self.tariffs.items():
+            growth = [self._growth(tariff["price_growth_per_year"], s) for s in self.calendar.spans]
+            by_charge: dict[str, float] = defaultdict(float)
+            table = self.input["tariff_charges"]
+            for r in records(table[table["tariff"] == name]):
+                monthly, yearly = (
+                    0.0 if blank(float(r[c])) else float(r[c])
+                    for c in ("price_usd_per_kw_month", "price_usd_per_kw_year")
+                )
+                usd = 0.0
+                if r["kind"] == "demand":
+                    back = 12 if blank(float(r["ratchet_months"])) else r["ratchet_months"]
+                    usd = monthly + monthly * r["ratchet_share"] * back
+                elif r["kind"] == "coincident_peak":
+                    days = r["peak_days"]
+                    peaks = len(windows.months(r["months"])) if blank(float(days)) else days
+                    usd = monthly + yearly / peaks
+                by_charge[r["charge"]] = max(by_charge[r["charge"]], usd)
+            total = 1000 * sum(by_charge.values()) * max(growth) * (1 + tariff["tax_share"])
+            most = max(most, total)
+        return 1.5 * most
 
     # -- hours ----------------------------------------------------------------------------
 
     def _dispatch(self) -> None:
         seen = set()
-        columns = {c: k for k, c in enumerate(self.dispatch.columns)}
-        for key, rows in self.dispatch.groupby(["site", "period"], sort=False):
+        named = [c for c in self.dispatch.columns if c not in ("site", "period")]
+        series = {c: self.dispatch[c].to_numpy() for c in named}
+        # Row numbers alone are grouped: groups of rows would be a second copy of all hours.
+        for key, at in self.dispatch.groupby(["site", "period"], sort=False).indices.items():
             site, period = str(key[0]), str(key[1])
             seen.add((site, period))
-            arrays = {c: rows[c].to_numpy() for c in columns if c not in ("site", "period")}
+            arrays = {c: values[at] for c, values in series.items()}
             self._block(site, self.calendar.by_name[period], arrays)
         owing = [key for key, (_, _, owed) in self.d.agreements.billing.items() if owed > 1e-6]
         for site, period in sorted({*((s, p) for s, p, _ in self.placed), *owing}):
@@ -166,7 +202,7 @@ class Operation:
         out.equal("IT load", a["it_mw"], it, where)
         out.equal("facility load", a["load_mw"], pue * it, where)
         zero = np.zeros(len(hours))
-        supply = a["import_mw"] + a["unserved_mw"] - a["export_mw"]
+        supply = a["import_mw"] + a["unserved_mw"] - a["export_mw"] + self.contracts.delivery(a)
         for name in self.technologies:
             supply = supply + a.get(f"generation_mw:{name}", zero)
             supply = supply + a.get(f"discharge_mw:{name}", zero) - a.get(f"charge_mw:{name}", zero)
@@ -178,19 +214,20 @@ class Operation:
         load = float((pue * it).sum())
         out.at_most("unserved share", missing, (self.allowed_unserved + 1e-6) * load, where)
         self.unserved_mwh += missing * span.repeats
-        self._spend("unserved", missing * self.unserved_price, span)
+        self.spend("unserved", missing * self.unserved_price, span)
         self.water[site, span.group] += float(it.sum()) * row["cooling_water_m3_per_mwh"]
         self._grid(site, row, span, a, where)
+        self.contracts.block(site, row, span, a, where)
         self._agreement(site, span, a)
         for name in self.technologies:
             self._technology(site, row, span, name, a, where)
 
-    def _spend(self, category: str, usd: float, span: Span) -> None:
+    def spend(self, category: str, usd: float, span: Span) -> None:
         self.d.cost[category] += usd * self.calendar.pass_weight(span)
         self.operating_usd += usd * span.repeats
 
     @cache  # noqa: B019 - a check lives for one plan
-    def _carbon_price(self, year: int, *, onsite: bool) -> float:
+    def carbon_price(self, year: int, *, onsite: bool) -> float:
         table = self.input["policies"]
         row = in_year(table[table["kind"] == "co2_price"], year)
         if row is None or (row["scope"] == "onsite" and not onsite):
@@ -204,21 +241,18 @@ class Operation:
             out.at_most("export within limit", a["export_mw"], 0.0, where)
             return
         name, firm, flexible, export = self.d.grid[site, span.name]
-        tariff, year = self.tariffs[row["tariff"]], self._prices(row["tariff"])
         hours = span.hours
-        stays, kept = self._cuts(site, name)
+        stays, kept = self.cuts(site, name)
         out.at_most("import within service", a["import_mw"], firm * kept[hours] + flexible *
                     stays[hours], where)  # fmt: skip
         out.at_most("export within limit", a["export_mw"], export, where)
-        price = year[hours] * self._growth(tariff["price_growth_per_year"], span)
-        self._spend("energy", float(a["import_mw"] @ price), span)
-        earned = np.maximum(price, 0) * tariff["export_price_share"]
-        self._spend("export", -float(a["export_mw"] @ earned), span)
+        self.bills.add(site, span.name, a)
+        tariff = self.tariffs[self.bills.tariff(site, span.name)]
         rate = self.profiles[tariff["co2_profile"]][hours] if tariff["co2_profile"] else tariff[
             "co2_t_per_mwh"] * np.ones(len(hours))  # fmt: skip
         tons = float(a["import_mw"] @ rate)
         self.co2[site, span.group][1] += tons
-        self._spend("carbon", tons * self._carbon_price(span.year, onsite=False), span)
+        self.spend("carbon", tons * self.carbon_price(span.year, onsite=False), span)
 
     def _agreement(self, site: str, span: Span, a: dict[str, np.ndarray]) -> None:
         """The bill of a service agreement, for all that flows through the connection."""
@@ -226,26 +260,18 @@ class Operation:
         through = [v for k, v in a.items() if k == "import_mw" or k.startswith("delivery_mw:")]
         growth = self._growth(signed.growth_rate(site, span), span)
         meter = np.sum(through, axis=0)
-        self._spend("service_agreement", signed.bill(site, span, meter, growth), span)
+        self.spend("service_agreement", signed.bill(site, span, meter, growth), span)
 
     @cache  # noqa: B019
-    def _cuts(self, site: str, name: str) -> tuple[np.ndarray, np.ndarray]:
+    def cuts(self, site: str, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Share of flexible and of firm power of an offer that stays in each hour of a year."""
-        dearest = self._dearest(self.d.sites[site]["tariff"])
+        dearest = self._dearest(site, self.d.sites[site]["tariff"])
         return cuts(self.offers[site, name], self.profiles, dearest)
 
     @cache  # noqa: B019
-    def _prices(self, tariff: str) -> np.ndarray:
-        """Price of energy in each hour of a year, in money of the money year [USD/MWh]."""
-        row = self.tariffs[tariff]
-        return self._series(
-            row["energy_price_usd_per_mwh"], row["price_profile"], np.arange(YEAR_HOURS)
-        )
-
-    @cache  # noqa: B019
-    def _dearest(self, tariff: str) -> list[int]:
+    def _dearest(self, site: str, tariff: str) -> list[int]:
         """Hours of a tariff's year, the dearest first, the earlier first among equals."""
-        price = self._prices(tariff)
+        price = self.bills.price(site, tariff, np.arange(YEAR_HOURS))
         return sorted(range(YEAR_HOURS), key=lambda t: (-price[t], t))
 
     def _technology(
@@ -266,7 +292,7 @@ class Operation:
             before = np.concatenate([soc[-1:], soc[:-1]])
             wanted = (1 - tech["standing_loss_per_hour"]) * before + eta * charge - discharge / eta
             out.equal("state of charge", soc, wanted, where)
-            self._spend("vom", float(discharge.sum()) * tech["vom_usd_per_mwh"], span)
+            self.spend("vom", float(discharge.sum()) * tech["vom_usd_per_mwh"], span)
             return
         made = a.get(f"generation_mw:{name}", zero)
         local = chosen(self.local, site, name)
@@ -287,13 +313,13 @@ class Operation:
             fuel = self.d.fuel_row(tech["fuel"], row["gas_hub"])
             price = self._series(fuel["price_usd_per_mmbtu"], fuel["price_profile"], span.hours)
             price = price * self._growth(fuel["price_growth_per_year"], span)
-            self._spend("fuel", tech["heat_rate_mmbtu_per_mwh"] * float(made @ price), span)
+            self.spend("fuel", tech["heat_rate_mmbtu_per_mwh"] * float(made @ price), span)
             if blank(float(co2)):
                 co2 = tech["heat_rate_mmbtu_per_mwh"] * fuel["co2_t_per_mmbtu"]
         tons = energy * (0.0 if blank(float(co2)) else float(co2))
         self.co2[site, span.group][0] += tons
-        self._spend("carbon", tons * self._carbon_price(span.year, onsite=True), span)
-        self._spend("vom", energy * tech["vom_usd_per_mwh"], span)
+        self.spend("carbon", tons * self.carbon_price(span.year, onsite=True), span)
+        self.spend("vom", energy * tech["vom_usd_per_mwh"], span)
         self.water[site, span.group] += energy * tech["water_m3_per_mwh"]
 
     # -- years ----------------------------------------------------------------------------

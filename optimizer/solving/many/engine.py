@@ -10,10 +10,11 @@
 
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,10 +25,13 @@ from optimizer.settings import OnProgress, RunOptions, ShouldStop
 from optimizer.solving.checkpoint import State, text, value
 from optimizer.solving.engine import Engine, Given, Incumbent, make_oracle
 from optimizer.solving.highs import INFINITY
+from optimizer.solving.many.clash import find as find_clash
 from optimizer.solving.many.known import Known
 from optimizer.solving.many.parts import Key, split
+from optimizer.solving.many.pool import SharedPool
 from optimizer.solving.many.pricing import Priced, Pricing
 from optimizer.solving.many.shares import SitePlan, backlog_cost, remaining, scaled
+from optimizer.solving.memory import give_back
 from optimizer.solving.run import Run
 from optimizer.solving.truth import Truth
 
@@ -43,8 +47,21 @@ RISE = 1.02
 """Factor of the price of demand at which further sites are looked for."""
 GROUP_SECONDS, NEIGHBOUR_SECONDS = 75.0, 60.0
 """Time for one group, and for one set of sites anew: the gap of the whole is looked at after."""
+CLASH_SHARE, CLASH_SECONDS = 0.3, 10.0
+"""Time for a proof that there is no plan, as a share of what is left, and at least [s]."""
+NOT_YET = 0.0
+"""Capacity of the sites in groups before there are groups [MW]."""
 STALLED, FEW_STALLED = 12, 2
 """Passes without gain after which the search ends."""
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What is told of a search whose models are gone: bound anew [k$], size and cuts."""
+
+    bound: float
+    size: dict[str, int]
+    cuts: int
 
 
 class ManySites(Run):
@@ -69,10 +86,15 @@ class ManySites(Run):
         self.plans: dict[str, SitePlan] = {}
         self.waiting: list[list[str]] = []
         """Groups that are still to be planned, each with its share of all groups' capacity."""
-        self.grouped = 1.0
-        self.place = {
-            name: {key: k for k, key in enumerate(part.names)} for name, part in self.parts.items()
-        }
+        self.grouped = NOT_YET
+        self.built: dict[str, SitePlan] = {}
+        """Plans of the groups that are done, while others wait."""
+        self._told: _Told | None = None
+        place: dict[tuple[Key, ...], dict[Key, int]] = {}
+        for part in self.parts.values():
+            if part.names not in place:
+                place[part.names] = {key: k for k, key in enumerate(part.names)}
+        self.place = {name: place[part.names] for name, part in self.parts.items()}
         self.note(f"{len(self.parts)} sites, {self.joint.rows} joint rows, "
                   f"{len(self.known.of)} kinds of blocks")  # fmt: skip
 
@@ -84,10 +106,12 @@ class ManySites(Run):
     @property
     def cuts(self) -> int:
         """Cuts known so far."""
-        return len(self.known.pool)
+        return len(self.known.pool) if self._told is None else self._told.cuts
 
     def size(self) -> dict[str, int]:
         """Rows, columns, nonzeros and integers of all sites' planning models and joint rows."""
+        if self._told is not None:
+            return self._told.size
         all_ = [part.arrays for part in self.parts.values()]
         return {
             "rows": sum(a.matrix.shape[0] for a in all_) + self.joint.rows,
@@ -128,20 +152,23 @@ class ManySites(Run):
             found = self.pricing.all(list(self.parts), prices)
             if self.stopping():
                 break
-            asked: dict[str, list[Priced]] = {}
-            for f in sorted(found, key=lambda f: f.value):
-                if f.x is not None and f.value < -1e-3:
-                    asked.setdefault(self.oracle.like[f.site], []).append(f)
-            points = {
-                f.site: np.maximum(f.x[self.parts[f.site].arrays.link[f.site]], 0.0)
-                for some in asked.values()
-                for f in some[:PER_KIND]
-                if f.x is not None
-            }
-            before, after = self.known.learn(points, self.co2(prices))
+            before, after = self.known.learn(self._points(found), self.co2(prices))
             if after - before <= EXPLORED * abs(after):
                 break
         return found
+
+    def _points(self, found: Sequence[Priced]) -> dict[str, np.ndarray]:
+        """Links of the plans that pay most, few of each kind of blocks."""
+        asked: dict[str, list[Priced]] = {}
+        for f in sorted(found, key=lambda f: f.value):
+            if f.x is not None and f.value < -1e-3:
+                asked.setdefault(self.oracle.like[f.site], []).append(f)
+        return {
+            f.site: np.maximum(f.x[self.parts[f.site].arrays.link[f.site]], 0.0)
+            for some in asked.values()
+            for f in some[:PER_KIND]
+            if f.x is not None
+        }
 
     # -- some sites by themselves -----------------------------------------------------------
 
@@ -151,9 +178,9 @@ class ManySites(Run):
         given = Given(self.oracle, cuts, used)
         return Engine(case, options, None, self.stopping, given)
 
-    def _keep_cuts(self, engine: Engine, known: int) -> None:
-        """Take over what an engine has learnt."""
-        for site, period, row, cost in engine.known.pool.since(known):
+    def keep_cuts(self, engine: Engine) -> None:
+        """Take over what an engine has learnt since it was seeded."""
+        for site, period, row, cost in engine.known.pool.since(engine.seeded):
             kind = int(self.known.kinds[site][period])
             self.known.pool.add(kind, row[: len(self.known.names[site])], cost=cost)
 
@@ -172,7 +199,6 @@ class ManySites(Run):
         share = self._capacity(sites) / self._capacity(list(self.parts))
         engine = self._engine(scaled(self.case, sites, share), {}, self.left, self.gap)
         engine.seed()
-        known = engine.cuts
         arrays = engine.arrays
         # Rounding a small share of the demand to whole blocks would say nothing of all of it.
         rounded = np.array([owner == "demand_in_blocks" for owner in arrays.row_owner])
@@ -181,7 +207,7 @@ class ManySites(Run):
             plain, rounds=SAMPLE_ROUNDS, tolerance=SAMPLE_TOLERANCE,
             deadline=time.monotonic() + 0.2 * self.left,
         )  # fmt: skip
-        self._keep_cuts(engine, known)
+        self.keep_cuts(engine)
         if relaxed is None:
             return self._uniform(1.0)
         return self._duals(engine, relaxed.row_dual)
@@ -189,7 +215,7 @@ class ManySites(Run):
     def _capacity(self, sites: Sequence[str]) -> float:
         return sum(self.case.sites[s].max_it_mw for s in sites)
 
-    def _take(self, engine: Engine) -> dict[str, SitePlan]:
+    def taken(self, engine: Engine) -> dict[str, SitePlan]:
         """The plans of an engine's sites from its best plan."""
         assert engine.best is not None
         x, truth = engine.best.x, engine.best.truth
@@ -222,6 +248,8 @@ class ManySites(Run):
 
     def bound_again(self) -> float:
         """Every site solved from scratch at the best prices with the stored cuts [k$]."""
+        if self._told is not None:
+            return self._told.bound
         self.pricing.forget()
         found = self.pricing.all(list(self.parts), self.prices)
         return self.joint.bound(self.prices, sum(min(f.bound, 0.0) for f in found))
@@ -272,16 +300,26 @@ class ManySites(Run):
         with ThreadPoolExecutor(at_once) as threads:
             for number, engine in enumerate(threads.map(work, groups)):
                 if engine.best is not None:
-                    self.plans.update(self._take(engine))
+                    self.built.update(self.taken(engine))
+                    self.offer(dict(self.built))
                 if engine.relaxed is not None:
                     prices.append(self._duals(engine, engine.relaxed.row_dual))
-                self._keep_cuts(engine, engine.seeded)
+                self.keep_cuts(engine)
                 self.note(f"group {number + 1} of {len(groups)}: bound {engine.bound / 1e3:,.1f} "
                           f"best {engine.total / 1e3:,.1f} after {engine.seconds:.0f} s")  # fmt: skip
                 self.waiting = [g for g in self.waiting if g is not groups[number]]
-                self._publish()
                 self.tell("groups")
+        self.built = {}
         return prices
+
+    def offer(self, plans: dict[str, SitePlan]) -> bool:
+        """Keep the plans of some sites as the best plan if they cost less, all others closed."""
+        best = self.value(self.plans)
+        if self.plans and np.isfinite(best) and self.value(plans) >= best:
+            return False
+        self.plans = plans
+        self._publish()
+        return True
 
     # -- better plans -----------------------------------------------------------------------
 
@@ -317,12 +355,12 @@ class ManySites(Run):
                 engine.again()
             except OptimizerError as no_plan:
                 self.note(f"a neighbourhood has no plan: {str(no_plan).splitlines()[0]}")
-            return engine, {} if engine.best is None else self._take(engine)
+            return engine, {} if engine.best is None else self.taken(engine)
 
         with ThreadPoolExecutor(len(sets)) as threads:
             done = list(threads.map(work, sets))
         for engine, plans in done:
-            self._keep_cuts(engine, engine.seeded)
+            self.keep_cuts(engine)
             self.note(f"{len(engine.case.sites)} sites anew after {engine.seconds:.0f} s: "
                       f"bound {engine.bound / 1e3:,.1f} best {engine.total / 1e3:,.1f}")  # fmt: skip
             changed = {**self.plans, **plans}
@@ -348,7 +386,7 @@ class ManySites(Run):
         kinds = range(len(self.known.of))
         rows = [self.known.pool.rows(k) for k in kinds]
         width = max(r.shape[1] for r in rows)
-        plans = list(self.plans.values())
+        plans, built = list(self.plans.values()), list(self.built.values())
         return {
             "kind": np.repeat(np.array(kinds), [len(r) for r in rows]),
             "rows": np.vstack([np.pad(r, ((0, 0), (0, width - r.shape[1]))) for r in rows]),
@@ -356,6 +394,8 @@ class ManySites(Run):
             "prices": self.prices, "bound": np.array(self.bound),
             "plans": text([[p.site, p.cost] for p in plans]),
             "x": np.concatenate([p.x for p in plans]) if plans else np.empty(0),
+            "built": text([[p.site, p.cost] for p in built]),
+            "built_x": np.concatenate([p.x for p in built]) if built else np.empty(0),
             "waiting": text([self.waiting, self.grouped]),
         }  # fmt: skip
 
@@ -363,11 +403,14 @@ class ManySites(Run):
         for kind, row, cost in zip(state["kind"], state["rows"], state["costs"], strict=True):
             width = len(self.known.names[self.known.of[int(kind)][0]])
             self.known.pool.add(int(kind), row[:width], cost=bool(cost))
-        at = 0
-        for site, cost in value(state["plans"]):
-            x = state["x"][at : at + self.parts[site].count]
-            at += self.parts[site].count
-            self.plans[site] = SitePlan(site, x, cost, self.parts[site].joint @ x)
+        for plans, said, points in (
+            (self.plans, state["plans"], state["x"]), (self.built, state["built"], state["built_x"])
+        ):  # fmt: skip
+            at = 0
+            for site, cost in value(said):
+                x = points[at : at + self.parts[site].count]
+                at += self.parts[site].count
+                plans[site] = SitePlan(site, x, cost, self.parts[site].joint @ x)
         self.waiting, self.grouped = value(state["waiting"])
         self._publish()
         # The bound is not taken on trust: it comes again from the prices.
@@ -377,22 +420,31 @@ class ManySites(Run):
 
     # -- the whole --------------------------------------------------------------------------
 
-    def search(self) -> str:
-        """Run the steps; returns why the search ended."""
+    def search(self, begin: Callable[[Sequence[str]], bool] | None = None) -> str:
+        """Run the steps; returns why the search ended.
+
+        ``begin`` may offer a first plan, with the help of the sites that it is given; if it
+        has none without any, it is asked once more when it is known which sites pay.
+        """
         if self.resumed is not None:
             self._restore(self.resumed)
-            groups = [list(self.plans), *self.waiting]
+        if self.grouped == NOT_YET:
+            groups = self._begin(begin)
         else:
-            groups = self._begin()
-        share = self.threads / max(self.threads, len(self.waiting))
-        seconds = min(GROUP_SECONDS, 0.5 * self.left * share)
-        self.better_prices(self.plan_groups(seconds))
+            groups = [list(self.plans), *self.waiting]
+        if self.gap_now() > self.gap:
+            share = self.threads / max(self.threads, len(self.waiting))
+            seconds = min(GROUP_SECONDS, 0.5 * self.left * share)
+            self.better_prices(self.plan_groups(seconds))
+            if not np.isfinite(self.total) and not self.interrupted:
+                self._look_for_clash()
         return self._improve_until_done(several=len(groups) > 1)
 
-    def _begin(self) -> list[list[str]]:
+    def _begin(self, begin: Callable[[Sequence[str]], bool] | None) -> list[list[str]]:
         """First prices and bound; the groups to be planned."""
         self.known.seed()
         self.tell("seed")
+        begun = begin is None or begin(())
         first = self._uniform(FIRST_SHARE)
         found = {f.site: f.value for f in self.explore(first, 3)}
         rank = sorted(self.parts, key=lambda s: found[s] / max(self.case.sites[s].max_it_mw, 1.0))
@@ -402,10 +454,25 @@ class ManySites(Run):
         self.explore(prices, EXPLORE_ROUNDS)
         priced = self.price(prices)
         self.tell("prices")
-        groups = self.groups(self.promising(priced))
+        promising = self.promising(priced)
+        if begin is not None and not begun:
+            begin(promising[:GROUP])
+        groups = self.groups(promising)
         self.waiting = list(groups)
         self.grouped = sum(self._capacity(g) for g in groups)
         return groups
+
+    def _look_for_clash(self) -> None:
+        """NoPlanError if the limits that all sites share are proven to leave no plan."""
+
+        def learn(found: Sequence[Priced]) -> None:
+            self.known.learn(self._points(found), {})
+
+        seconds = max(CLASH_SECONDS, CLASH_SHARE * self.left)
+        clash = find_clash(self.case, self.joint, self.pricing, learn, seconds)
+        if clash is not None:
+            raise clash.error(len(self.parts))
+        self.note("no plan yet: no limits that all sites share are proven to clash")
 
     def _improve_until_done(self, *, several: bool) -> str:
         """Plan some sites at a time anew; returns why it ended."""
@@ -449,11 +516,49 @@ class ManySites(Run):
     def _publish(self) -> None:
         self.total = self.value(self.plans)
 
-    def settle(self) -> tuple[Engine, Incumbent]:
-        """All sites that are used as one planning model, with dispatch and nothing unserved."""
-        used = [s for s in self.parts if s in self.plans and self.plans[s].use.any()]
-        chosen = used or list(self.parts)[:1]
-        case = replace(self.case, sites={s: self.case.sites[s] for s in chosen})
-        engine = Engine(case, self._own, None, self._asked_to_stop, Given(self.oracle, (), {}))
-        engine.best = Incumbent(self._point(engine, chosen), Truth(co2_price=self.co2(self.prices)))
-        return engine, engine.settle()
+    @property
+    def used(self) -> list[str]:
+        """The sites of the best plan."""
+        return [s for s, plan in self.plans.items() if plan.use.any()]
+
+    def whole(self, others: Sequence[str] = (), *, learnt: bool = False) -> Engine:
+        """The sites that are used, and some others, as one planning model with the best plan.
+
+        Its bound is that of this search.
+        """
+        wanted = {*self.used, *others}
+        chosen = [s for s in self.parts if s in wanted] or list(self.parts)[:1]
+        engine = self.model(chosen, self._asked_to_stop, learnt=learnt)
+        engine.raise_bound(self.bound)
+        truth = Truth(total=self.total, co2_price=self.co2(self.prices))
+        engine.best = Incumbent(self._point(engine, chosen), truth)
+        return engine
+
+    def model(self, sites: Sequence[str], should_stop: ShouldStop, *, learnt: bool) -> Engine:
+        """Some sites as one planning model, all others closed, with the clock and log of this search.
+
+        With ``learnt`` it knows the cuts of these sites, and keeps the first of each block, which
+        bounds its cost from below.
+        """
+        case = replace(self.case, sites={s: self.case.sites[s] for s in sites})
+        engine = Engine(case, self._own, None, should_stop, Given(self.oracle, (), {}))
+        engine.started, engine.report, engine.limit = self.started, self.report, self.limit
+        first: dict[tuple[str, int], int] = {}
+        cuts = self.known.cuts_of(sites) if learnt else iter(())
+        for number, (site, period, row, cost) in enumerate(cuts):
+            first.setdefault((site, period), number)
+            engine.known.pool.add(site, period, row, cost=cost)
+        engine.seeded, engine.keep = engine.cuts, np.array(list(first.values()), dtype=int)
+        return engine
+
+    def release(self) -> None:
+        """Let go of the models of all sites and their cuts: dispatch needs the memory."""
+        self._told = _Told(self.bound_again(), self.size(), self.cuts)
+        self.pricing.close()
+        self.parts.clear()
+        self.place.clear()
+        self.plans.clear()
+        self.known.pool = self.pricing.pool = SharedPool([])
+        self.pricing.forget()
+        gc.collect()
+        give_back()

@@ -151,6 +151,8 @@ def _shared_part(site: str) -> _Raw:
 
 def _joined(raw: list[_Raw]) -> tuple[dict[str, Part], Joint]:
     """Number the joint rows over all parts."""
+    # Sites that may build the same have the same names, sent by each process anew.
+    same: dict[tuple[Key, ...], tuple[Key, ...]] = {}
     number: dict[Key, int] = {}
     sides: list[tuple[float, float]] = []
     backlog: dict[Key, tuple[float, float, dict[Key, float]]] = {}
@@ -166,7 +168,8 @@ def _joined(raw: list[_Raw]) -> tuple[dict[str, Part], Joint]:
         to_row = np.array([number[key] for key, _, _ in one.rows], dtype=int)
         i, j, v = one.entries
         joint = sp.csr_matrix((v, (to_row[i], j)), shape=(len(number), one.part.count))
-        parts[one.part.site] = replace(one.part, joint=joint)
+        names = same.setdefault(one.part.names, one.part.names)
+        parts[one.part.site] = replace(one.part, joint=joint, names=names)
     own = sp.lil_matrix((len(number), len(backlog)))
     for k, (_, _, column) in enumerate(backlog.values()):
         for key, value in column.items():
@@ -217,7 +220,7 @@ def _part(case: Case, site: str) -> _Raw:
         link={s: place[columns] for s, columns in arrays.link.items()},
         operating={s: place[columns] for s, columns in arrays.operating.items()},
         co2_row={},
-        row_owner=[o for o, s in zip(arrays.row_owner, shared, strict=True) if not s],
+        row_owner=[""] * int((~shared).sum()),
         row_index=[],
         delay=np.zeros(len(keep)),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -19,6 +19,10 @@ VIOLATED = 1e-6
 """Relative to a block's cost, what a cut may miss while a site is priced."""
 SHORT_MW = 1e-4
 SECONDS = 20.0
+
+
+Rows = tuple[sp.csr_matrix, np.ndarray]
+"""Rows over a part's columns, and the least that each of them must have."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,23 +67,42 @@ class Pricing:
     def one(self, site: str, prices: np.ndarray) -> Priced:
         """One site: its continuous relaxation with the cuts that matter."""
         part = self.parts[site]
-        form = part.form
-        cost = form.map.T @ (part.arrays.cost - part.joint.T @ prices)
-        relaxed = self._relax(part, cost)
-        if relaxed is None:
-            return Priced(site, -INFINITY, None)
-        return Priced(site, *relaxed)
+        return Priced(site, *self._relax(part, part.arrays.cost - part.joint.T @ prices))
 
-    def _relax(self, part: Part, cost: np.ndarray) -> tuple[float, np.ndarray] | None:
-        """The linear program with the cuts that its optimum needs."""
+    def farthest(self, sites: Sequence[str], prices: np.ndarray) -> list[Priced]:
+        """What these sites can do best at prices [a unit] if nothing costs anything."""
+
+        def free(site: str) -> Priced:
+            part = self.parts[site]
+            return Priced(site, *self._relax(part, -(part.joint.T @ prices)))
+
+        return list(self._threads.map(free, sites))
+
+    def forced(
+        self, sites: Sequence[str], prices: np.ndarray, rows: Mapping[str, Rows]
+    ) -> list[float]:
+        """Bounds of the reduced costs of any plans of these sites in which rows hold [k$].
+
+        Infinite if no plan does; -infinite if nothing is known.
+        """
+        return list(self._threads.map(lambda name: self._forced(name, prices, rows[name]), sites))
+
+    def _forced(self, site: str, prices: np.ndarray, rows: Rows) -> float:
+        part = self.parts[site]
+        return self._relax(part, part.arrays.cost - part.joint.T @ prices, rows)[0]
+
+    def _relax(
+        self, part: Part, cost: np.ndarray, more: Rows | None = None
+    ) -> tuple[float, np.ndarray | None]:
+        """Bound and point of the linear program with the cuts that its optimum needs."""
         active = set(self._active[part.site])
         order = sorted(active)
-        model = self._model(part, cost, order)
+        model = self._model(part, cost, order, more)
         form = part.form
         for number in range(LAZY_ROUNDS):
             solved = form.solution(run_lp(model, SECONDS))
             if solved.x is None:
-                return None
+                return (INFINITY if solved.infeasible else -INFINITY), None
             x: np.ndarray = solved.x
             new = sorted(self._violated(part, x) - active)
             if not new or number == LAZY_ROUNDS - 1:
@@ -91,22 +114,27 @@ class Pricing:
             )  # fmt: skip
             order += new
             active |= set(new)
-        needed = np.abs(solved.row_dual[part.arrays.matrix.shape[0] :]) > 1e-9
+        before = part.arrays.matrix.shape[0] + (0 if more is None else len(more[1]))
+        needed = np.abs(solved.row_dual[before:]) > 1e-9
         kept = {c for c, need in zip(order, needed, strict=False) if need}
         self._active[part.site] = kept | self._first[part.site]
         return solved.bound, x
 
     def _model(
-        self, part: Part, cost: np.ndarray, cuts: Sequence[tuple[int, int]]
+        self, part: Part, cost: np.ndarray, cuts: Sequence[tuple[int, int]], more: Rows | None
     ) -> highspy.Highs:  # fmt: skip
         form = part.form
         rows, sides = form.cuts(self._rows(part, cuts))
+        if more is not None:
+            wanted, least = form.cuts(more[0])
+            rows = sp.vstack([wanted, rows], format="csr")
+            sides = np.concatenate([more[1] + least, sides])
         model = make_model(
-            cost, form.lower, form.upper, sp.vstack([form.matrix, rows], format="csr"),
+            form.map.T @ cost, form.lower, form.upper, sp.vstack([form.matrix, rows], format="csr"),
             np.append(form.row_lower, sides),
             np.append(form.row_upper, np.full(len(sides), INFINITY)),
         )  # fmt: skip
-        model.changeObjectiveOffset(float(part.arrays.cost @ form.shift))
+        model.changeObjectiveOffset(float(cost @ form.shift))
         return model
 
     def _rows(self, part: Part, cuts: Sequence[tuple[int, int]]) -> sp.csr_matrix:

@@ -11,7 +11,10 @@ from optimizer.model.blocks import T_PER_LINK
 from optimizer.preparing.case import Case
 from optimizer.solving.many.parts import Joint, Key
 
-OWN_SIDE = ("slots_delivered", "spending_within_budget")
+OWN_SIDE = (
+    "slots_delivered", "spending_within_budget", "matched_in_scope", "excess_in_scope",
+    "hedged_in_scope",
+)  # fmt: skip
 """Rows whose sides are changed row by row; demand and CO2 caps are changed in the case."""
 
 

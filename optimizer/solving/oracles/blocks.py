@@ -113,7 +113,8 @@ class Blocks:
             if purpose == EMISSIONS:
                 cost = self.counted(site, period).copy()
                 unserved = UNSERVED_EMISSIONS * max(float(cost.max(initial=0.0)), 0.1)
-            cost[shape.groups["unserved"]] = unserved
+            for part in shape.short:
+                cost[part] = unserved
             return cost
         key = (self.like[site], period)
         known = self._costs.get(key)

@@ -18,6 +18,8 @@ from optimizer.solving.oracles.task import Outcome, Task
 
 FEW_HOURS = 20_000
 """Below this many hours in all blocks, compiling the specialised oracle does not pay."""
+FEW_MATCHED_HOURS = 5_000
+"""The same with carbon-free targets, whose rows over all hours are slow in HiGHS."""
 CHECKED, CHECK_SECONDS, CHECK_NEAR = 5, 0.8, 1e-6
 """Blocks by which the specialised oracle is held against HiGHS at a start, the time after which
 no further one is begun [s], and the relative difference that is allowed."""
@@ -36,7 +38,8 @@ class BlockOracle(Blocks):
         self._reference = HighsOracle(self, tolerance)
         hours = len(case.sites) * sum(len(p.hours) for p in case.periods)
         if special is None:
-            special = hours >= FEW_HOURS and find_spec("numba") is not None
+            least = FEW_MATCHED_HOURS if case.rules else FEW_HOURS
+            special = hours >= least and find_spec("numba") is not None
         if special:
             from optimizer.solving.oracles.one_storage import OneStorageOracle
 

@@ -29,13 +29,17 @@ SEGMENTS = 1 << 19
 
 @dataclass(frozen=True, eq=False)
 class _Plain:
-    """A shape in this oracle's terms: columns of each supply, the storage, the links in MW."""
+    """A shape in this oracle's terms: columns of each supply, the storage, the links in MW.
+
+    ``quotas`` are rows of carbon-free targets with what a MWh of each column uses of them.
+    """
 
     shape: Shape
     sizes: np.ndarray
     supplies: tuple[slice, ...]
     export: slice | None
     storage: Asset | None
+    quotas: tuple[tuple[int, np.ndarray], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,10 +92,15 @@ class OneStorageOracle:
         known = {"balance", "co2_within_quota", "water_within_quota"}
         known |= {f"soc:{name}" for name in assets}
         plain: _Plain | None = None
+        quotas = _quotas(shape)
+        known |= set(quotas)
         if len(assets) <= 1 and set(shape.rows) <= known:
             plain = _Plain(
                 shape=shape,
-                sizes=np.array([n not in (links.CO2, links.WATER) for n in shape.links]),
+                sizes=np.array(
+                    [not n.startswith((links.CO2, links.WATER, *links.MATCHED))
+                     for n in shape.links]
+                ),
                 supplies=tuple(
                     part
                     for name, part in shape.groups.items()
@@ -99,7 +108,8 @@ class OneStorageOracle:
                 ),
                 export=shape.groups.get("export"),
                 storage=next(iter(assets.values()), None),
-            )
+                quotas=tuple(quotas.values()),
+            )  # fmt: skip
         self._plain[key] = plain
         return plain
 
@@ -126,7 +136,7 @@ class OneStorageOracle:
         rows = [(shape.water_row, shape.water)]
         if task.co2_price is None:
             rows.append((shape.co2_row, counted))
-        rows = [(row, used) for row, used in rows if row >= 0]
+        rows = [(row, used) for row, used in (*rows, *plain.quotas) if row >= 0]
         solved = self._dispatch(posed, priced)
         over = [
             (row, used) for row, used in rows
@@ -380,3 +390,19 @@ class OneStorageOracle:
         if not max(empty[best], full[best]) > 0:
             return 0, 0.5, float(worth[0])
         return (best + 1) % len(state), float(full[best] >= empty[best]), value
+
+
+def _quotas(shape: Shape) -> dict[str, tuple[int, np.ndarray]]:
+    """Rows of carbon-free targets that are like one of CO2: use of supplies and of export."""
+    found = {}
+    for name, part in shape.rows.items():
+        if name.startswith(("unmatched_within_quota:", "excess_within_quota:")):
+            used = np.asarray(shape.matrix[part].todense()).ravel()
+            others = [k for n, k in shape.groups.items() if not _is_supply(n)]
+            if used.min() >= 0 and not any(used[k].any() for k in others):
+                found[name] = (part.start, used)
+    return found
+
+
+def _is_supply(name: str) -> bool:
+    return name in ("import", "export") or name.startswith("generation:")

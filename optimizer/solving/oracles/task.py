@@ -44,7 +44,7 @@ class Outcome:
     cost : running cost without the CO2 price of the task [k$]
     priced : cost plus CO2 price x counted emissions [k$]
     co2 : counted emissions [t]
-    unserved : unserved energy [MWh]
+    unserved : unserved energy, and clean energy that is owed and not there [MWh]
     cut : coefficients over the links of a valid lower bound of the block's cost [k$]
     prices : row prices from which the cut is made, usable for other blocks
     dispatch : value of each column, if it was asked for [MW, MWh]
@@ -82,7 +82,7 @@ def outcome(
         cost=true,
         priced=true + (task.co2_price or 0.0) * emitted,
         co2=emitted,
-        unserved=float(values[shape.groups["unserved"]].sum()),
+        unserved=float(sum(values[part].sum() for part in shape.short)),
         cut=shape.cut(cost, prices),
         prices=prices,
         dispatch=values if task.keep_dispatch else None,

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from optimizer.preparing.case import Case
 from optimizer.solving.highs import INFINITY
 from optimizer.solving.planning_arrays import KINDS, PlanningArrays
 from optimizer.solving.why.again import SHARED, Again, Found
@@ -28,10 +29,32 @@ MOST_PARTNERS = 3
 """Chosen sites of which is asked what a hall fewer costs."""
 JOINT_WORDS = {
     "slots_delivered": "no slots", "spending_within_budget": "no budget",
-    "co2_within_cap": "CO2 cap", "water_within_limit": "no water", "land_within_site": "no land or gas",
+    "co2_within_cap": "CO2 cap", "matched_in_scope": "carbon-free target",
+    "hedged_in_scope": "hedged share", "water_within_limit": "no water", "land_within_site": "no land or gas",
     "permit_rows": "permit threshold",
 }  # fmt: skip
 """What is told when no plan opens a site unless these rows go."""
+
+
+def told_by_input(case: Case, name: str, first_month: int | None) -> dict[str, Any]:
+    """What months and latencies alone tell of a site; ``first_month`` is that of the first load."""
+    row: dict[str, Any] = dict.fromkeys(COLUMNS, math.nan)
+    row |= {"site": name, "reason": "not asked", "earliest_date": pd.NaT, "waits_for": "",
+            "forced_date": pd.NaT, "instead_of": "", "basis": "not asked"}  # fmt: skip
+    soonest = of_site(case, case.sites[name])
+    if soonest is None:
+        row.update(reason="nothing can be built", basis="input")
+    elif soonest.period is None:
+        row.update(reason="too late", waits_for=soonest.words, basis="input")
+    else:
+        month = case.periods[soonest.period].month
+        row["earliest_date"] = case.start + pd.DateOffset(months=month)
+        row["waits_for"] = soonest.words
+        if first_month is not None:
+            row["months_later"] = float(month - first_month)
+    if not any(s == name for _, _, s in case.reach):
+        row.update(reason="latency", basis="input")
+    return row
 
 
 class WhyNotSites:
@@ -63,24 +86,7 @@ class WhyNotSites:
     # -- what is known without solving ---------------------------------------------------------
 
     def _row(self, name: str) -> dict[str, Any]:
-        site, case = self.case.sites[name], self.case
-        row: dict[str, Any] = dict.fromkeys(COLUMNS, math.nan)
-        row |= {"site": name, "reason": "not asked", "earliest_date": pd.NaT, "waits_for": "",
-                "forced_date": pd.NaT, "instead_of": "", "basis": "not asked"}  # fmt: skip
-        soonest = of_site(case, site)
-        if soonest is None:
-            row.update(reason="nothing can be built", basis="input")
-        elif soonest.period is None:
-            row.update(reason="too late", waits_for=soonest.words, basis="input")
-        else:
-            month = case.periods[soonest.period].month
-            row["earliest_date"] = case.start + pd.DateOffset(months=month)
-            row["waits_for"] = soonest.words
-            if self.first_month is not None:
-                row["months_later"] = float(month - self.first_month)
-        if not any(s == name for _, _, s in case.reach):
-            row.update(reason="latency", basis="input")
-        return row
+        return told_by_input(self.case, name, self.first_month)
 
     def _asked(self, name: str) -> bool:
         return bool(self.rows[name]["basis"] != "input")

@@ -209,10 +209,52 @@ def test_a_large_case_grows_where_a_site_is_gone(monkeypatch: pytest.MonkeyPatch
     assert opened(plan) == ["site0", "site2"]
 
 
-@pytest.mark.parametrize("engine", ["many", "monolith"])
-def test_only_one_planning_model_can_use_a_result(before: Plan, engine: str) -> None:
-    with pytest.raises(UsageError, match="--engine few"):
-        solve(tied(DEAR), start_from=before, engine=engine)
+def test_the_monolith_cannot_use_a_result(before: Plan) -> None:
+    with pytest.raises(UsageError, match="monolith"):
+        solve(tied(DEAR), start_from=before, engine="monolith")
+
+
+# -- many sites ----------------------------------------------------------------------------------
+
+
+def test_many_sites_stay_near_an_earlier_result(before: Plan) -> None:
+    # The bound of prices is far below: halls of two sites in parts.
+    free = solve(tied(DEAR), gap=0.6, engine="many")
+    assert opened(free) == ["site1"]
+    kept = solve(tied(DEAR), gap=0.6, prefer=before, engine="many")
+    assert opened(kept) == ["site0"]
+    told = kept.report.changed_decisions
+    assert told is not None and (told["count"], told["sizes"]) == (0, [])
+    extra = kept.report.objective - free.report.objective
+    assert told["cost_of_staying_close_usd"] == pytest.approx(extra, rel=1e-3) and extra > 0
+    assert kept.report.objective <= kept.report.bound / (1 - 0.6)
+    # Without room in the gap nothing is given up for staying near.
+    assert opened(solve(tied(DEAR), prefer=before, engine="many")) == ["site1"]
+
+
+def test_many_sites_begin_with_the_earlier_plan(before: Plan) -> None:
+    plan = solve(tied(CHEAP), start_from=before, engine="many")
+    first = next(line for line in plan.report.progress if line.phase == "start")
+    # Its gas has one price and its sites are the same: it is the earlier plan itself.
+    assert first.best == pytest.approx(before.report.objective, rel=1e-6)
+    assert opened(plan) == ["site0"]
+
+
+def test_many_sites_lose_one_of_the_earlier_plan() -> None:
+    rows = base(MONTHS, sites=3)
+    for site, usd in zip(rows["sites"], (0.0, 1e6, 2e6), strict=True):
+        site |= {"max_it_mw": 10, "opening_cost_usd": usd}
+    for wanted in rows["demand"]:
+        wanted["max_backlog_mw"] = 0.0
+    first = solve(rows)
+    assert opened(first) == ["site0", "site1"]
+    rows["sites"][1]["max_it_mw"] = 0
+    plan = solve(rows, start_from=first, engine="many")
+    # What is left of it cannot meet the deadline: sites that pay are added.
+    log = "\n".join(plan.report.log)
+    assert 'site "site1" is not in this case' in log and "on its own sites" in log
+    assert [line.phase for line in plan.report.progress].count("start") == 1
+    assert opened(plan) == ["site0", "site2"]
 
 
 # -- ties --------------------------------------------------------------------------------------

@@ -1,0 +1,105 @@
+"""The hours of a site in a period at given capacities, and the dispatch that knows all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from optimizer.errors import MachineError
+from optimizer.model import blocks
+from optimizer.preparing.calendar import Period
+from optimizer.preparing.case import Case, Site
+from optimizer.solving.highs import INFINITY, make_model, run_lp
+
+TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Ahead:
+    """The dispatch that knows all hours: cost [k$], columns and prices of the rows."""
+
+    cost: float
+    values: np.ndarray
+    prices: np.ndarray
+
+
+class Block:
+    """The hours of a site in a period at its capacities.
+
+    Columns and rows of each hour are seen as tables of (group, hour). Such a row holds columns of
+    its own hour (``now``) and of the hour before (``before``), with the same entries in every
+    hour. All other rows couple the year; they are priced.
+    """
+
+    def __init__(self, case: Case, site: Site, period: Period, x: np.ndarray) -> None:
+        self.case, self.site, self.period, self.x = case, site, period, x
+        self.shape = shape = blocks.make_shape(case, site, period.hours)
+        self.count = len(period.hours)
+        names = [n for n, part in shape.groups.items() if part.stop - part.start == self.count]
+        self.group = {name: k for k, name in enumerate(names)}
+        self.columns = np.array([np.r_[shape.groups[n]] for n in names])
+        self.others = np.setdiff1d(np.arange(shape.matrix.shape[1]), self.columns.ravel())
+        self.row, entries = self._rows_of_hours()
+        self.rows = np.array([np.r_[shape.rows[n]] for n in self.row])
+        self.coupling = np.setdiff1d(np.arange(shape.matrix.shape[0]), self.rows.ravel())
+        self.now, self.before = (np.array([e[k] for e in entries]) for k in range(2))
+        self.equality = shape.equality[self.rows[:, 0]]
+        self.upper = shape.upper @ x
+        self.upper[shape.unbounded] = INFINITY
+        self.rhs = shape.rhs @ x
+        self.cost = shape.cost(period)
+        stores = [a.technology for a in site.assets if a.is_storage]
+        self.stored = np.array([self.group[f"soc:{n}"] for n in stores], dtype=int)
+        self.store_rows = np.array([self.row[f"soc:{n}"] for n in stores], dtype=int)
+
+    def _rows_of_hours(self) -> tuple[dict[str, int], list[tuple[np.ndarray, np.ndarray]]]:
+        """Row groups of each hour, and their entries in the hour itself and in the one before."""
+        count, matrix = self.count, self.shape.matrix.tocsr()
+        hours = np.arange(count)
+        earlier = sp.csr_matrix((np.ones(count), (hours, np.roll(hours, 1))))
+        found: dict[str, int] = {}
+        entries = []
+        for name, part in self.shape.rows.items():
+            rows = matrix[part]
+            if rows.shape[0] != count or rows[:, self.others].nnz:
+                continue
+            rows = rows[:, self.columns.ravel()]
+            second = rows[[1]].toarray()[0]
+            now, before = second[1::count], second[0::count]
+            repeated = sp.kron(now[None], sp.identity(count)) + sp.kron(before[None], earlier)
+            if abs(rows - repeated).max() == 0:
+                found[name] = len(found)
+                entries.append((now, before))
+        return found, entries
+
+    def ahead(self) -> Ahead:
+        """The cheapest dispatch of all hours at once."""
+        lower = np.where(self.shape.equality, self.rhs, -INFINITY)
+        model = make_model(
+            self.cost, np.zeros(len(self.cost)), self.upper, self.shape.matrix, lower, self.rhs,
+            primal_feasibility_tolerance=TOLERANCE, dual_feasibility_tolerance=TOLERANCE,
+        )  # fmt: skip
+        found = run_lp(model, 600.0)
+        if found.x is None:
+            raise unsolved(self.site, self.period)
+        return Ahead(found.value, found.x, found.row_dual)
+
+    def priced(self, ahead: Ahead) -> tuple[np.ndarray, float]:
+        """Cost of each column with the coupling rows at their prices, and what stays of the year.
+
+        What stays [k$] are the limits at these prices, and columns that no hour owns.
+        """
+        prices = ahead.prices[self.coupling]
+        cost = self.cost - self.shape.matrix.tocsr()[self.coupling].T @ prices
+        stays = prices @ self.rhs[self.coupling] + cost[self.others] @ ahead.values[self.others]
+        return cost, float(stays)
+
+
+def unsolved(site: Site, period: Period) -> MachineError:
+    """What to say of a dispatch that HiGHS cannot find."""
+    return MachineError(
+        f"HiGHS cannot dispatch {site.site} in {period.name} without foresight. Look for numbers "
+        "in that site's rows that are far larger or smaller than others."
+    )

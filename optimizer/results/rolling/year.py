@@ -1,0 +1,67 @@
+"""One site through one period, forecast by forecast and hour by hour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from optimizer.preparing.calendar import Period
+from optimizer.results.rolling.block import Block
+from optimizer.results.rolling.forecasts import Forecasts
+from optimizer.results.rolling.window import Window, worth
+from optimizer.settings import RollingOptions
+
+
+@dataclass(frozen=True)
+class RollingYear:
+    """One site in one period, run without perfect foresight; money of one pass [k$].
+
+    ``settled`` is what of the cost is for quotas and for storage that ends above or below its start.
+    """
+
+    site: str
+    period: Period
+    cost: float
+    ahead_cost: float
+    unserved_mwh: float
+    settled: float = 0.0
+
+
+def run_year(block: Block, options: RollingOptions, stream: tuple[int, ...]) -> RollingYear:
+    """Run a block by forecasts; ``stream`` are the seeds of its errors."""
+    ahead, unserved = block.ahead(), block.group["unserved"]
+    if not any(block.upper[block.columns[k]].any() for k in block.stored):
+        # Without storage every hour decides for itself, and nothing hangs on a forecast.
+        missing = float(ahead.values[block.columns[unserved]].sum())
+        return RollingYear(block.site.site, block.period, ahead.cost, ahead.cost, missing)
+    priced, stays = block.priced(ahead)
+    columns = block.columns
+    upper, cost, rhs = block.upper[columns], priced[columns], block.rhs[block.rows]
+    planned = ahead.values[columns[block.stored]]
+    price = -ahead.prices[block.rows[block.store_rows]]
+    most = block.case.unserved_price
+    far = min(options.foresight_h, block.count)
+    window, hour = Window(block, far), Window(block, 1)
+    forecasts = Forecasts(block, options, stream)
+    state = start = planned[:, -1]
+    done = np.empty_like(upper)
+    for first in range(0, block.count, options.step_h):
+        at = np.arange(first, first + far) % block.count
+        guess = forecasts.issue(at, upper[:, at], rhs[:, at], cost[:, at])
+        last = at[-1:]
+        wanted = (planned[:, last[0]], *worth(price[:, last[0]], most))
+        plan, prices = window.solve(*guess, state, *wanted)
+        for k, t in enumerate(range(first, min(first + options.step_h, block.count))):
+            held = worth(-prices[block.store_rows, k], most)
+            now, _ = hour.solve(
+                upper[:, [t]], rhs[:, [t]], cost[:, [t]], state, plan[block.stored, k], *held
+            )
+            done[:, t] = now[:, 0]
+            state = done[block.stored, t]
+    kept = -block.before[block.store_rows, block.stored]
+    settled = stays + float(price[:, 0] @ (kept * (start - state)))
+    running = float((block.cost[columns] * done).sum())
+    total = float((cost * done).sum()) + settled
+    missing = float(done[unserved].sum())
+    return RollingYear(block.site.site, block.period, total, ahead.cost, missing, total - running)

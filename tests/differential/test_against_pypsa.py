@@ -1,0 +1,150 @@
+"""One site and one year with real series, planned by the product and by PyPSA: the same cost.
+
+A case is a function that returns its numbers; ``CASES`` lists them. Sizes are continuous, so that
+both are linear programs whose optimum is one number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pypsa", reason="comes with the extra differential")
+
+from tests.differential import peer, product
+from tests.differential.problem import Grid, Problem, Source, Store, series
+
+pytestmark = pytest.mark.differential
+
+AGREE = 1e-4
+"""Relative difference of cost that is allowed."""
+GAP = 1e-9
+"""To which the product's plan is proven; where the optimum is flat, sizes need more than its cost."""
+
+Make = Callable[[], Problem]
+
+SOLAR = Source("solar", 1100, fom_usd_per_kw_year=18, available=series("solar_ERC_WEST"))
+WIND = Source("wind", 1600, fom_usd_per_kw_year=30, vom_usd_per_mwh=0.5,
+              available=series("wind_ERC_WEST"))  # fmt: skip
+GAS = Source("gas", 1500, fom_usd_per_kw_year=20, vom_usd_per_mwh=4, outage_share=0.05,
+             mmbtu_per_mwh=8.5, usd_per_mmbtu=3.2, t_per_mmbtu=0.053)  # fmt: skip
+BATTERY = Store("battery", 250, 180, round_trip=0.86, vom_usd_per_mwh=0.3)
+LOAD = series("load_ai")
+PRICE = series("price_ercot")
+
+
+def off_grid() -> Problem:
+    """Sun and a battery alone."""
+    return Problem(100, LOAD, sources=(SOLAR,), stores=(BATTERY,))
+
+
+def carbon_cap() -> Problem:
+    """Wind, sun and gas with 60 % fewer emissions than gas alone."""
+    alone = 100 * LOAD.sum() * 1.2 * GAS.mmbtu_per_mwh * GAS.t_per_mmbtu
+    return Problem(100, LOAD, sources=(WIND, SOLAR, GAS), co2_cap_t=0.4 * alone)
+
+
+def flexible_service() -> Problem:
+    """Hourly prices, service that is cut in the 400 dearest hours, gas behind it."""
+    cut = np.zeros(8760)
+    cut[np.argsort(-PRICE, kind="stable")[:400]] = 1
+    grid = Grid(PRICE, firm_mw=40, flexible_mw=120, charge_usd_per_kw_year=25, cut=cut)
+    return Problem(100, LOAD, pue=series("pue_plains"), sources=(GAS,), grid=grid)
+
+
+def export() -> Problem:
+    """Cheap wind and sun that sell at 90 % of the price."""
+    grid = Grid(PRICE, firm_mw=200, charge_usd_per_kw_year=40, export_mw=80, export_price_share=0.9)
+    return Problem(
+        100, LOAD, sources=(replace(WIND, usd_per_kw=900), replace(SOLAR, usd_per_kw=650)),
+        stores=(BATTERY,), grid=grid, mw={"wind": 150, "solar": 150, "battery": 60, "firm": 100},
+        mwh={"battery": 240},
+    )  # fmt: skip
+
+
+def negative_prices() -> Problem:
+    """A quarter of all hours below zero: who imports must use it, who sells then earns nothing."""
+    price = PRICE - np.quantile(PRICE, 0.25)
+    assert (price < 0).mean() > 0.2
+    grid = Grid(price, firm_mw=60, charge_usd_per_kw_year=40, export_mw=50, export_price_share=0.8)
+    return Problem(
+        100, LOAD, sources=(WIND, GAS), stores=(BATTERY,), grid=grid,
+        mw={"wind": 120, "gas": 70, "battery": 50, "firm": 60}, mwh={"battery": 200},
+    )  # fmt: skip
+
+
+def two_stores() -> Problem:
+    """A battery for the night and a store that loses some energy for the week."""
+    long = Store("iron", 1200, 20, round_trip=0.45, loss_per_hour=2e-4, life_years=20)
+    return Problem(
+        100, LOAD, sources=(SOLAR, WIND), stores=(BATTERY, long),
+        mw={"solar": 430, "wind": 90, "battery": 195, "iron": 40},
+        mwh={"battery": 1200, "iron": 3800},
+    )  # fmt: skip
+
+
+def carbon_price_onsite() -> Problem:
+    """A price on what is burnt at the site; the grid's emissions are free."""
+    grid = Grid(PRICE, firm_mw=60, charge_usd_per_kw_year=60, t_per_mwh=0.33)
+    return Problem(
+        100, LOAD, pue=series("pue_plains"), sources=(SOLAR, GAS), grid=grid, co2_usd_per_t=60,
+        co2_scope="onsite",
+    )  # fmt: skip
+
+
+def carbon_price_total() -> Problem:
+    """The same price, on the grid's emissions too."""
+    grid = Grid(PRICE, firm_mw=60, charge_usd_per_kw_year=60, t_per_mwh=0.33)
+    return Problem(
+        100, LOAD, pue=series("pue_plains"), sources=(SOLAR, GAS), grid=grid, co2_usd_per_t=60,
+        co2_scope="total",
+    )  # fmt: skip
+
+
+def water_quota() -> Problem:
+    """Water for a third of what the cheap and thirsty plant would make; cooling drinks too."""
+    thirsty = Source("steam", 1100, vom_usd_per_mwh=3, outage_share=0.08, mmbtu_per_mwh=7.0,
+                     usd_per_mmbtu=3.2, t_per_mmbtu=0.053, m3_per_mwh=1.2)  # fmt: skip
+    cooling = 100 * LOAD.sum() * 0.2
+    limit = cooling + 1.2 * 100 * LOAD.sum() * 1.2 / 3
+    return Problem(100, LOAD, sources=(thirsty, GAS, SOLAR), water_m3=limit, cooling_m3_per_mwh=0.2)
+
+
+QUICK: tuple[Make, ...] = (
+    off_grid, carbon_cap, flexible_service, carbon_price_onsite, carbon_price_total, water_quota,
+)  # fmt: skip
+SLOW: tuple[Make, ...] = (export, negative_prices, two_stores)
+"""Sizing a storage against hourly prices, or two of them, takes minutes; their dispatch does not."""
+
+
+def named(make: Make) -> str:
+    return make.__name__
+
+
+def agree(problem: Problem) -> None:
+    """The least total cost, and what of it is paid for what stands."""
+    theirs = peer.Network(problem).solve()
+    ours = product.solve(problem, GAP)
+    assert ours.total_usd == pytest.approx(theirs.total_usd, rel=AGREE)
+    assert ours.capital_usd == pytest.approx(theirs.capital_usd, rel=AGREE)
+
+
+@pytest.mark.parametrize("make", QUICK, ids=named)
+def test_plan_costs_the_same(make: Make) -> None:
+    agree(make())
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("make", SLOW, ids=named)
+def test_plan_with_storage_costs_the_same(make: Make) -> None:
+    agree(make())
+
+
+@pytest.mark.parametrize("make", SLOW, ids=named)
+def test_dispatch_costs_the_same(make: Make) -> None:
+    problem = make()
+    theirs = peer.Network(problem).dispatch_usd()
+    assert product.dispatch_usd(problem) == pytest.approx(theirs, rel=AGREE)
