@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import highspy
 import numpy as np
@@ -94,9 +95,9 @@ class Block:
         return CO2_T_PER_HOUR * self.count
 
 
-def make_block(count: int = YEAR) -> Block:
-    """The first hours of a site's year, everything that a plain block may have."""
-    from tests.support import add_grid, base, case, technology
+def make_rows() -> dict[str, list[dict[str, Any]]]:
+    """Tables of a case of one site and a year, everything that a plain block may have."""
+    from tests.support import add_grid, base, technology
 
     rows = base([("year", "2027-01-01", 12)])
     rows["technologies"] += [
@@ -115,7 +116,14 @@ def make_block(count: int = YEAR) -> Block:
     add_grid(rows, 50, 50, curtailed_hours_per_year=200)
     rows["tariffs"][0].update(price_profile="price", co2_t_per_mwh=0.4)
     rows["policies"] = [{"policy": "cap", "kind": "co2_cap", "value": 1e6}]
-    made = case(rows)
+    return rows
+
+
+def make_block(count: int = YEAR) -> Block:
+    """The first hours of a site's year."""
+    from tests.support import case
+
+    made = case(make_rows())
     return Block(made, made.sites["site0"], made.periods[0], made.periods[0].hours[:count])
 
 

@@ -707,6 +707,41 @@ class Monolith:
         return found
 
 
+@dataclass(frozen=True)
+class BlockRows:
+    """A full-year block with the rows of each feature, warm, against the plain one."""
+
+    name: str
+    title: str
+    asked_ratio: float
+    unit: str = "times the plain block's CPU seconds, warm"
+    peer: str = "the plain block"
+    aim: str = ""
+
+    @property
+    def asked(self) -> str:
+        """The bar."""
+        return f"<= {self.asked_ratio:g} x"
+
+    def run(self, options: Options) -> Iterator[Record]:
+        """All features in one process, by HiGHS on one thread."""
+        done = python("benchmarks.rows")
+        told = done.answer() or {"status": "failed", "said": done.stderr.splitlines()[-3:]}
+        yield {"subject": PRODUCT, "case": "8760 h", **told}
+
+    def rows(self, records: list[Record]) -> list[Row]:
+        """A line for each feature, by the median of its runs."""
+        ours = [r for r in of(records, PRODUCT) if "ratio" in r]
+        plain = show(median(r["cpu_s"]["plain"] for r in ours), "CPU s")
+        found = []
+        for name in ours[0]["ratio"] if ours else ():
+            ratio = median(r["ratio"][name] for r in ours)
+            told = f"{show(median(r['cpu_s'][name] for r in ours), 'CPU s')}, {ratio:.2f} x"
+            passed = verdict(ratio is not None and ratio <= self.asked_ratio, False)
+            found.append(Row(name, self.asked, self.aim, told, f"plain: {plain}", passed))
+        return found
+
+
 S_200X20 = Made(200, quarters=20)
 REGISTRY: dict[str, Benchmark] = {
     entry.name: entry
@@ -716,6 +751,7 @@ REGISTRY: dict[str, Benchmark] = {
             {"linopy": (20, 40), "PyPSA": (40, 80), "Pyomo": (100, 200)},
         ),
         Matched("matching_block", "Carbon-free rows in a block of a year, warm", 3.0, 1.5),
+        BlockRows("block_rows", "Demand charges, ratchets and other rows of a full-year block", 3.0),
         Solve(
             "tiny", "2 sites x 4 quarters, which shows that all of this works", (Made(2, quarters=4),),
             (Target(0.01, wall_s=60),), (), 60,

@@ -332,12 +332,32 @@ def template(
         hint(f"{NAME} check {written}")
 
 
-@app.command(epilog=_examples("convert my/case.xlsx my/folder", "convert my/folder again.xlsx"))
+@app.command(
+    epilog=_examples(
+        "convert my/case.xlsx my/folder", "convert my/folder again.xlsx",
+        "convert rate.json my/rate",
+    )
+)  # fmt: skip
 def convert(
-    source: CaseArgument,
+    source: Annotated[
+        Path,
+        typer.Argument(help="A case, or rates of the Utility Rate Database as .json"),
+    ],
     target: Annotated[Path, typer.Argument(help="An .xlsx path, or a folder for CSV files")],
+    reference_year: Annotated[
+        int, typer.Option(min=1980, max=2100, help="Of rates: year whose weekdays windows follow")
+    ] = 2012,
 ) -> None:
-    """Workbook to CSV folder and back, without loss."""
+    """Workbook to CSV folder and back, without loss; public utility rates to tables of tariffs."""
+    if source.suffix.lower() == ".json":
+        from optimizer.reading.urdb import read_rates, write_rates
+
+        found = read_rates(source, reference_year)
+        for path in write_rates(found, target):
+            print(f"{source} -> {path}")
+        for note in found.notes:
+            say(f"not expressed: {note}", "yellow")
+        return
     from optimizer.pipeline import read
     from optimizer.reading.writing import write_inputs
 

@@ -20,7 +20,7 @@ def load(name: str) -> Inputs:
     return inputs
 
 
-@pytest.mark.parametrize("name", ["quickstart", "texas_southwest"])
+@pytest.mark.parametrize("name", ["quickstart", "single_site_tariff", "texas_southwest"])
 def test_case_has_no_errors(name: str) -> None:
     load(name)
 

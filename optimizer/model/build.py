@@ -30,6 +30,7 @@ from optimizer.model.parts import (
     shared_grid,
     siting,
     slots,
+    tariffs,
     water,
     workloads,
 )
@@ -52,6 +53,7 @@ PARTS = (
     matching,
     water,
     budget,
+    tariffs,
     operation,
 )
 """The parts in order; each has ``applies``, ``add_site`` and ``add_joint``."""

@@ -6,12 +6,11 @@ tests can compare the decomposition with it and a modeler can read and extend it
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import pyomo.environ as pyo
 
-from optimizer.model import blocks, monolith_contracts
+from optimizer.model import blocks, monolith_contracts, monolith_tariffs
 from optimizer.model.blocks import links
 from optimizer.model.build import Planning, build
 from optimizer.model.monolith_agreements import add_agreements
@@ -46,8 +45,7 @@ def _add_hours(
     block.unserved = pyo.Var(hours, domain=pyo.NonNegativeReals)
     if case.allowed_unserved_share == 0:
         block.unserved.fix(0.0)
-    block.imported = pyo.Var(hours, domain=pyo.NonNegativeReals)
-    block.exported = pyo.Var(hours, domain=pyo.NonNegativeReals)
+    monolith_tariffs.add_trade(block, site, hours, link, p)
     block.generation = pyo.Var(
         [a.technology for a in generators], hours, domain=pyo.NonNegativeReals
     )
@@ -64,21 +62,14 @@ def _add_hours(
             for w in case.workloads.values()
         )
         supply = (
-            b.imported[t] + b.unserved[t] - b.exported[t] + monolith_contracts.delivered(b, site, t)
+            monolith_tariffs.net_import(b, t) + b.unserved[t]
+            + monolith_contracts.delivered(b, site, t)
             + sum(b.generation[a.technology, t] for a in generators)
             + sum(b.discharge[n, t] - b.charge[n, t] for n in names)
         )  # fmt: skip
         return supply == load
 
     block.balance = pyo.Constraint(hours, rule=balance)
-    block.import_within_service = pyo.Constraint(
-        hours,
-        rule=lambda b, t: _metered(b, site, t) <= _service(site, link, p, t),
-    )
-    block.export_within_limit = pyo.Constraint(
-        hours,
-        rule=lambda b, t: b.exported[t] <= (link[links.EXPORT, p] if site.sells_energy else 0),
-    )
     by_name = {a.technology: a for a in site.assets}
     block.generation_within_availability = pyo.Constraint(
         [a.technology for a in generators], hours,
@@ -87,25 +78,15 @@ def _add_hours(
     )  # fmt: skip
     _add_storage(block, by_name, names, hours, link, p)
     _add_quotas(block, case, site, generators, hours, link, p)
+    monolith_contracts.limit_delivery(block, site, hours, link, p)
     monolith_contracts.limit_export(block, site, hours)
     monolith_contracts.add_matching(block, case, site, hours, link, p)
     cost = _running_cost(block, case, site, period, generators, storages, hours)
-    metered = partial(_metered, block, site)
-    cost += add_agreements(block, case, site, period, link, metered)
+    cost += monolith_tariffs.trade_cost(block, case, site, period, link)
+    cost += add_agreements(
+        block, case, site, period, link, lambda t: monolith_contracts.metered(block, site, t)
+    )
     block.cost = pyo.Constraint(expr=operating_cost == cost)
-
-
-def _metered(block: pyo.Block, site: Site, t: int) -> Any:
-    """What flows through the connection."""
-    return block.imported[t] + monolith_contracts.delivered(block, site, t)
-
-
-def _service(site: Site, link: Any, p: int, t: int) -> Any:
-    if not site.offers:
-        return 0
-    flexible = sum(link[links.flexible(o), p] * (1 - o.cut[t]) for o in site.offers)
-    shed = sum(link[links.shed(o), p] * o.shed[t] for o in site.offers if o.sheds_firm)
-    return link[links.FIRM, p] + flexible - shed
 
 
 def _add_storage(
@@ -144,10 +125,9 @@ def _add_quotas(
             a.co2_t_per_mwh * block.generation[a.technology, t] for a in generators for t in hours
         )
         if case.co2_scope == "total":
+            emitted += monolith_tariffs.grid_tons(block, site, hours)
             emitted += pyo.quicksum(
-                site.grid_co2[t]
-                * (block.imported[t] + monolith_contracts.delivered(block, site, t))
-                for t in hours
+                site.grid_co2[t] * monolith_contracts.delivered(block, site, t) for t in hours
             )
         block.co2_within_quota = pyo.Constraint(
             expr=emitted <= blocks.T_PER_LINK * link[links.CO2, p]
@@ -167,15 +147,10 @@ def _running_cost(
     block: pyo.Block, case: Case, site: Site, period: Period, generators: list[Asset],
     storages: list[Asset], hours: list[int],
 ) -> Any:  # fmt: skip
-    price = site.price * _grown(case, site.price_growth, period)
     carbon = float(case.co2_price[period.index])
     grid_carbon = carbon if case.co2_price_scope == "total" else 0.0
-    cost = pyo.quicksum(
-        case.unserved_price * block.unserved[t]
-        + (price[t] + grid_carbon * site.grid_co2[t]) * block.imported[t]
-        - max(price[t], 0.0) * site.export_share * block.exported[t]
-        for t in hours
-    )
+    cost = pyo.quicksum(case.unserved_price * block.unserved[t] for t in hours)
+    cost += grid_carbon * monolith_tariffs.grid_tons(block, site, hours)
     for a in generators:
         fuel = _grown(case, site.fuel_growth[a.fuel], period) if a.fuel else 0.0
         for t in hours:

@@ -7,6 +7,7 @@ from typing import Any
 import pyomo.environ as pyo
 
 from optimizer.model.blocks import links
+from optimizer.model.monolith_tariffs import exported, imported
 from optimizer.preparing.calendar import Period
 from optimizer.preparing.case import Case, Site
 
@@ -38,6 +39,24 @@ def delivered(block: pyo.Block, site: Site, t: int) -> Any:
     return sum(block.delivery[c.contract, t] for c in site.deliveries)
 
 
+def metered(block: pyo.Block, site: Site, t: int) -> Any:
+    """What flows in through the connection in an hour."""
+    return imported(block, t) + delivered(block, site, t)
+
+
+def limit_delivery(block: pyo.Block, site: Site, hours: list[int], link: Any, p: int) -> None:
+    """Imports and deliveries share the connection."""
+    if not site.deliveries:
+        return
+
+    def within(b: Any, t: int) -> Any:
+        flexible = sum(link[links.flexible(o), p] * (1 - o.cut[t]) for o in site.offers)
+        shed = sum(link[links.shed(o), p] * o.shed[t] for o in site.offers if o.sheds_firm)
+        return metered(b, site, t) <= link[links.FIRM, p] + flexible - shed
+
+    block.delivery_within_service = pyo.Constraint(hours, rule=within)
+
+
 def limit_export(block: pyo.Block, site: Site, hours: list[int]) -> None:
     """What a contract delivers is not sold on."""
     if not (site.deliveries and site.sells_energy):
@@ -46,7 +65,7 @@ def limit_export(block: pyo.Block, site: Site, hours: list[int]) -> None:
     def own(b: Any, t: int) -> Any:
         made = sum(b.generation[a.technology, t] for a in site.assets if not a.is_storage)
         stored = sum(b.discharge[a.technology, t] for a in site.assets if a.is_storage)
-        return b.exported[t] <= made + stored
+        return exported(b, t) <= made + stored
 
     block.export_from_own = pyo.Constraint(hours, rule=own)
 
@@ -60,8 +79,11 @@ def add_matching(
     selling = [n for n, r in held.items() if links.limits_excess(r, site)]
 
     def unmatched(b: Any, n: str) -> Any:
-        rule, clean = held[n], site.clean[site.tariff.tariff]
-        total: Any = sum((1 - (clean[t] if rule.grid_counts else 0)) * b.imported[t] for t in hours)
+        rule = held[n]
+        total: Any = sum(
+            (1 - (site.clean[name][t] if rule.grid_counts else 0)) * b.imported[name, t]
+            for name, t in b.imported
+        )
         for asset in site.assets:
             name = asset.technology
             if asset.is_storage and not rule.hourly:
@@ -72,7 +94,7 @@ def add_matching(
             if not rule.counts(contract, site.market):
                 total = total + sum(b.delivery[contract.contract, t] for t in hours)
         if not rule.hourly and rule.exports_count:
-            total = total - sum(b.exported[t] for t in hours)
+            total = total - sum(exported(b, t) for t in hours)
         quota = link[links.unmatched(rule), p]
         if n in owing:
             quota = quota - link[links.owed(rule), p]
@@ -82,7 +104,7 @@ def add_matching(
     block.excess_within_quota = pyo.Constraint(
         selling,
         rule=lambda b, n: (
-            sum(b.exported[t] for t in hours) <= 1000 * link[links.excess(held[n]), p]
+            sum(exported(b, t) for t in hours) <= 1000 * link[links.excess(held[n]), p]
         ),
     )
 

@@ -22,6 +22,7 @@ from optimizer.preparing.calendar import (
     make_periods,
     months_between,
 )
+from optimizer.preparing.clock import Clock, make_clock
 from optimizer.preparing.contracts import (
     Contract,
     Hedge,
@@ -40,6 +41,8 @@ from optimizer.preparing.finance import (
 )
 from optimizer.preparing.tariffs import Tariff, make_tariff
 from optimizer.reading.inputs import Inputs
+from optimizer.reading.peak_money import unserved_usd_per_mwh
+from optimizer.reading.windows import standard_offset
 
 KILO = 1e-3
 SHORT_TON_KG = 907.18474
@@ -256,7 +259,13 @@ class Site:
     @property
     def sells_energy(self) -> bool:
         """Whether any offer allows export at a price."""
-        return self.export_share > 0 and any(o.export_mw > 0 for o in self.offers)
+        earns = any(t.pays_for_export for t in self.tariffs)
+        return earns and any(o.export_mw > 0 for o in self.offers)
+
+    @property
+    def pays_for_use(self) -> bool:
+        """Whether the grid pays for energy that is taken in some hour."""
+        return bool(self.offers) and any(float(t.price.min()) < 0 for t in self.tariffs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -379,6 +388,8 @@ class _Preparation:
         self._cash: dict[tuple[float, int], tuple[dict[int, float], ...]] = {}
         self._index: dict[str, np.ndarray] = {}
         self._fuels: dict[tuple[str, str], pd.Series] = {}
+        self._clocks: dict[float, Clock] = {}
+        self._tariffs: dict[tuple[str, int, int], Tariff] = {}
         self.shared_upgrades: dict[str, service.SharedUpgrade] = self._shared_upgrades()
 
     def places(self, table: str, *keys: str) -> dict[Any, np.ndarray]:
@@ -399,6 +410,31 @@ class _Preparation:
     def shared(self, series: np.ndarray) -> np.ndarray:
         """The series, or the same one kept before: many sites have the same weather and prices."""
         return self._series.setdefault(series.tobytes(), series)
+
+    def clock(self, utc_offset_hours: float) -> Clock:
+        """The clock of a site; without an offset that of the profiles."""
+        ahead = 0.0
+        if not np.isnan(utc_offset_hours):
+            ahead = utc_offset_hours - standard_offset(str(self.inputs.setting("time_zone")))
+        if ahead not in self._clocks:
+            year = int(self.inputs.setting("reference_year"))
+            self._clocks[ahead] = make_clock(year, ahead)
+        return self._clocks[ahead]
+
+    def tariffs(self, site: pd.Series) -> tuple[Tariff, ...]:
+        """The site's tariff, then the further ones that are offered there."""
+        more = self.rows("site_tariffs", site=site["site"])
+        dates = {site["tariff"]: pd.NaT} | dict(zip(more["tariff"], more["from_date"], strict=True))
+        clock, found = self.clock(site["utc_offset_hours"]), []
+        for name, date in dates.items():
+            month = 0 if pd.isna(date) else max(0, months_between(self.start, date))
+            key = (name, id(clock), month)
+            if key not in self._tariffs:
+                self._tariffs[key] = make_tariff(
+                    self.tables, self.inputs.profiles, self.shared, name, clock, month
+                )
+            found.append(self._tariffs[key])
+        return tuple(found)
 
     def months(self, row: pd.Series, step: str) -> int:
         """Months of a step by the setting ``lead_times``."""
@@ -750,7 +786,8 @@ def _offer(
 
 def _site(prep: _Preparation, number: int, row: pd.Series) -> Site:
     name = row["site"]
-    tariff = make_tariff(prep.tables, prep.inputs.profiles, prep.shared, row["tariff"])
+    tariffs = prep.tariffs(row)
+    tariff = tariffs[0]
     permits = prep.rows("permits", jurisdiction=row["jurisdiction"])
     keys = list(zip(permits["permit_kind"], permits["variant"], strict=True))
     built = _chosen_rows(prep, "site_technologies", name, "technology")
@@ -788,7 +825,7 @@ def _site(prep: _Preparation, number: int, row: pd.Series) -> Site:
         assets=tuple(a for a in assets if a is not None),
         halls=tuple(h for _, r in halls.iterrows() if (h := _hall(prep, row, r)) is not None),
         offers=service,
-        tariffs=(tariff,),
+        tariffs=tariffs,
         fuel_price={
             f: prep.shared(prep.hourly(r["price_usd_per_mmbtu"], r["price_profile"]) * KILO)
             for f, r in fuel_rows.items()
@@ -799,8 +836,8 @@ def _site(prep: _Preparation, number: int, row: pd.Series) -> Site:
             prep.inputs, row, prep.periods, prep.start, (tariff.price, tariff.growth), prep.shared,
             has_service=bool(service),
         ),
-        clean={tariff.tariff: prep.shared(
-            clean_share(prep.tables, prep.inputs.profiles, tariff.tariff))},
+        clean={t.tariff: prep.shared(clean_share(prep.tables, prep.inputs.profiles, t.tariff))
+               for t in tariffs},
         marginal_co2=marginal_co2(prep.tables, prep.inputs.profiles, tariff.tariff),
         islanded=lawful is None or bool(lawful["islanded_self_supply"]),
         parallel=lawful is None or bool(lawful["parallel_self_supply"]),
@@ -911,7 +948,9 @@ def prepare(inputs: Inputs) -> Case:
     allowed = by_year("allowed_unserved_share")["value"]
     given = inputs.setting("unserved_price_usd_per_mwh")
     delay = max((w.delay_price for w in workloads.values()), default=0.0)
-    least = max(10.0, 3 * delay / HOURS_PER_MONTH)
+    least = max(
+        10.0, 3 * delay / HOURS_PER_MONTH, KILO * unserved_usd_per_mwh(prep.tables, prep.money_year)
+    )
     sites = prep.tables["sites"]
     group_years = {group: periods[members[0]].year for group, members in groups.items()}
     return Case(

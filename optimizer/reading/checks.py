@@ -16,8 +16,10 @@ import pandas as pd
 
 from optimizer.errors import Problems
 from optimizer.reading import checks_contracts, checks_service
+from optimizer.reading.checks_tariffs import tariffs_make_sense
 from optimizer.reading.commitments import commitments_make_sense
 from optimizer.reading.inputs import Inputs
+from optimizer.reading.peak_money import unserved_usd_per_mwh
 from optimizer.reading.plausibility import values_are_plausible
 from optimizer.tables import BY_NAME, SETTINGS_KEYS, TABLES
 
@@ -169,10 +171,15 @@ def workloads_have_a_delay_price(inputs: Inputs, problems: Problems) -> None:
 
 
 def unserved_price_is_high_enough(inputs: Inputs, problems: Problems) -> None:
-    """At least max(10,000, 3 x delay price / 730), so that MW are not online without power."""
+    """At least max(10,000, 3 x delay price / 730), so that MW are not online without power.
+
+    Nor may a peak on a bill be worth leaving load unserved.
+    """
     given = inputs.setting("unserved_price_usd_per_mwh")
     delay = inputs.tables["workloads"]["delay_price_usd_per_mw_month"].max()
     least = max(10_000.0, 3 * (0.0 if np.isnan(delay) else float(delay)) / 730)
+    money_year = inputs.setting("money_year")
+    least = max(least, unserved_usd_per_mwh(inputs.tables, int(money_year or 2026)))
     if given is not None and given < least:
         problems.add("unserved-price-low", "settings", column="unserved_price_usd_per_mwh",
                      found=f"{given:g}", expected=f">= {least:,.0f}",
@@ -428,5 +435,6 @@ CHECKS: tuple[Check, ...] = (
     demand_is_covered,
     *checks_contracts.CHECKS,
     commitments_make_sense,
+    tariffs_make_sense,
     values_are_plausible,
 )

@@ -17,6 +17,7 @@ import pandas as pd
 from optimizer.preparing.calendar import Period, make_periods
 from optimizer.preparing.schedule import life_months
 from optimizer.reading.inputs import Inputs
+from optimizer.reading.peak_money import unserved_usd_per_mwh
 from optimizer.results.formulas import (
     Formula,
     discount,
@@ -27,6 +28,7 @@ from optimizer.results.formulas import (
 )
 from optimizer.results.lines import Assumption, Line
 from optimizer.results.live_agreements import agreement_lines
+from optimizer.results.live_bills import Charges
 from optimizer.results.live_contracts import contract_lines
 from optimizer.results.network import Row, by_key
 
@@ -72,6 +74,7 @@ class LiveMoney:
         self.upgrades = by_key(self.input["shared_upgrades"], "shared_upgrade")
         self.tariffs = by_key(self.input["tariffs"], "tariff")
         self.workloads = by_key(self.input["workloads"], "workload")
+        self.charges = Charges(inputs, tables)
         lines = [line for line in self._all() if line.quantity]
         lines += self._rest({line.category for line in lines})
         self.summed = len(lines) > MOST_LINES
@@ -113,6 +116,7 @@ class LiveMoney:
         yield from self._compute()
         yield from self._operation()
         yield from contract_lines(self)
+        yield from self._bills()
 
     def _rest(self, known: set[str]) -> Iterator[Line]:
         """Categories that are not written out here stand as figures, so that none is missing."""
@@ -387,7 +391,8 @@ class LiveMoney:
         if given is None:
             highest = max(self._delay_price(str(w)).value
                           for w in self.input["workloads"]["workload"])  # fmt: skip
-            given = max(10_000.0, 3 * highest / 730)
+            peak = unserved_usd_per_mwh(self.input, self.money_year)
+            given = max(10_000.0, 3 * highest / 730, peak)
         return self.assume("general", "", "unserved_price_usd_per_mwh", float(given), "USD/MWh",
                            "Energy that is not served")  # fmt: skip
 
@@ -396,7 +401,7 @@ class LiveMoney:
     ) -> Iterator[Line]:
         """Energy bought and sold, its part at a constant price and its part by the hour."""
         bought, sold = series["import_mw"], series["export_mw"]
-        name = str(self.sites[site,]["tariff"])
+        name = self.charges.tariff(site, period.name)
         delivered = sum(
             (v for c, v in series.items() if c.startswith("delivery_mw:")), 0.0 * bought
         )
@@ -416,7 +421,7 @@ class LiveMoney:
         yield Line("energy", site, *entry, float(bought @ hourly), "USD by the hour", by_hour,
                    growth, *times)  # fmt: skip
         paying = sold * ((row["energy_price_usd_per_mwh"] + hourly) * growth.value > 0)
-        if paying.any():
+        if paying.any() and self.charges.exports_at_share(name):
             share = self.given("tariffs", name, row, "export_price_share", "Paid for export")
             yield Line("export", site, *entry, -float(paying.sum()), "MWh", constant,
                        growth * share, *times)  # fmt: skip
@@ -426,6 +431,24 @@ class LiveMoney:
                 else np.full(len(hours), float(row["co2_t_per_mwh"])))  # fmt: skip
         yield from self._carbon(site, "grid", period, float((bought + delivered) @ rate),
                                 onsite=False)  # fmt: skip
+
+    def _bills(self) -> Iterator[Line]:
+        """What bills hold beside the hourly price of energy."""
+        for b in self.charges.rows():
+            period, row = self.periods[b.period], self.tariffs[b.tariff,]
+            growth = self._grown("tariffs", b.tariff, row, period)
+            price, factor = formula(1), growth
+            if b.table:
+                meaning = f"{b.words} of tariff {b.tariff}"
+                price = self.given(b.table, b.key, b.source, b.column, meaning)
+                if not price.value:
+                    continue
+                # A yearly price is shared among its peaks; a tax is on money that has grown.
+                ratio = b.rate / (price.value * (1.0 if b.is_tax else growth.value))
+                factor = formula(ratio) if b.is_tax else growth * ratio
+            quantity = b.quantity if b.table else b.usd / growth.value
+            yield Line(b.category, b.site, b.tariff, period.name, quantity, b.unit, price, factor,
+                       *self.passes(period))  # fmt: skip
 
     def _hourly(self, table: str, row: str, profile: str) -> Formula:
         return self.assume(table, row, "price_profile_multiplier", 1.0, "1",

@@ -220,7 +220,7 @@ TEXT_COLUMNS = (
     "offer", "permit_kind", "workload", "region", "kind", "item", "unit", "step", "metric",
     "category", "limit", "scope", "period_or_year", "factor", "basis", "decision", "status",
     "commitments", "reason", "waits_for", "instead_of", "runner_up", "sheet", "column", "said",
-    "online_period", "cause", "chain",
+    "online_period", "cause", "chain", "tariff", "charge",
 )  # fmt: skip
 DATE_COLUMNS = (
     "date",

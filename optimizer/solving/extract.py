@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,10 @@ from optimizer.model.parts.common import added, standing
 from optimizer.model.parts.water import cooling_m3_per_mw
 from optimizer.preparing.case import Asset, Case, Hall, Offer, Site
 from optimizer.preparing.schedule import Variant
+from optimizer.preparing.tariffs import Tariff
 from optimizer.results.plan import Plan
 from optimizer.settings import SolveReport
-from optimizer.solving import extract_agreements, extract_contracts
+from optimizer.solving import bills, extract_agreements, extract_contracts
 from optimizer.solving.oracles import BlockOracle
 from optimizer.solving.planning_arrays import PlanningArrays
 from optimizer.solving.truth import Truth
@@ -27,7 +28,7 @@ from optimizer.solving.truth import Truth
 NOISE = 1e-7
 TABLES = (
     "sites", "campus", "capacity", "interconnection", "permits", "placement", "backlog",
-    "schedule", "operation", "costs", "cashflow", "limits", *extract_agreements.COLUMNS,
+    "schedule", "operation", "bills", "costs", "cashflow", "limits", *extract_agreements.COLUMNS,
 )  # fmt: skip
 COLUMNS: dict[str, tuple[str, ...]] = {
     "sites": ("site", "longitude", "latitude", "market", "jurisdiction", "opened", "open_period",
@@ -44,6 +45,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "schedule": ("site", "kind", "item", "variant", "period", "amount", "unit", "step", "start",
                  "end"),
     "operation": ("site", "period", "technology", "metric", "value", "passes"),
+    "bills": ("site", "period", "month", "tariff", "charge", "quantity", "unit", "rate", "usd",
+              "passes"),
     "costs": ("category", "site", "item", "period", "usd"),
     "cashflow": ("date", "site", "category", "item", "usd"),
     "limits": ("limit", "scope", "period_or_year", "used", "limit_value", "unit", "binding"),
@@ -386,6 +389,43 @@ class Extraction:
             upper[shape.unbounded] = np.inf
             values = np.clip(operated.dispatch, 0.0, upper)
             self._operate(self.case.sites[site_name], p, shape, at, values)
+        frames = {(f["site"], f["period"]): f for f in self.hours.frames()}
+        for name, site in self.case.sites.items():
+            self._bills(name, site, frames)
+
+    def _tariff(self, name: str, p: int) -> Tariff | None:
+        """The tariff under which a site is connected in a period."""
+        site, block = self.case.sites[name], self.planning.model.site[name]
+        keys = [(o.offer, v.name, p) for o in site.offers for v in o.variants]
+        if not any(round(_value(block.connected[key])) for key in keys):
+            return None
+        several = len(site.tariffs) > 1
+        chosen = [t for t in site.tariffs if several and _value(block.taken[t.tariff, p]) > 0.5]
+        return chosen[0] if chosen else site.tariff
+
+    def _bills(
+        self, name: str, site: Site, hours: Mapping[tuple[str, str], dict[str, Any]]
+    ) -> None:
+        """Bills of a site, and their money by category."""
+        case, block = self.case, self.planning.model.site[name]
+        taken = {p.index: t for p in case.periods if (t := self._tariff(name, p.index))}
+        basis = links.contract_basis(case, site) if taken else []
+        contract = {p: sum(_value(block.links[p][link]) for link in basis) for p in taken}
+        frames = {p.index: hours[name, p.name] for p in case.periods if (name, p.name) in hours}
+        for period, tariff, lines in bills.site_bills(case, site, taken, frames, contract):
+            paid: dict[str, float] = {}
+            for line in lines:
+                self.rows["bills"].append(
+                    (name, period.name, line.month, tariff.tariff, line.charge, line.quantity,
+                     line.unit, line.rate, line.usd, period.passes)
+                )  # fmt: skip
+                category = bills.CATEGORY[line.kind]
+                paid[category] = paid.get(category, 0.0) + line.usd
+            fixed = paid.pop("fixed_charge", 0.0)  # entered by the plan, as is the tax on it
+            if "tax" in paid:
+                paid["tax"] -= tariff.tax * fixed
+            for category, usd in paid.items():
+                self._money(category, site, period.index, "grid", usd / 1e3)
 
     def _operate(
         self, site: Site, p: int, shape: Shape, at: np.ndarray, values: np.ndarray
@@ -404,8 +444,8 @@ class Extraction:
             "hour": shape.hours,
             "it_mw": it,
             "load_mw": it * site.pue[shape.hours],
-            "import_mw": series.get("import", zero),
-            "export_mw": series.get("export", zero),
+            "import_mw": sum((v for n, v in series.items() if n.split(":")[0] == "import"), zero),
+            "export_mw": sum((v for n, v in series.items() if n.split(":")[0] == "export"), zero),
             "unserved_mw": series["unserved"],
         }
 
@@ -422,19 +462,16 @@ class Extraction:
             "unserved", site, p, "unserved", case.unserved_price * frame["unserved_mw"].sum()
         )
         grid_carbon = carbon_price(case, period, onsite=False)
-        if "import" in series:
-            price = site.price[shape.hours] * growth(case, site.price_growth, period)
-            bought = extract_contracts.bought(site, series)
-            co2 = float(bought @ site.grid_co2[shape.hours])
-            clean = site.clean[site.tariff.tariff][shape.hours]
-            metric("grid", "import_mwh", series["import"].sum())
-            metric("grid", "clean_mwh", float(series["import"] @ clean))
+        if site.offers:
+            tariff = self._tariff(site.site, p) or site.tariff
+            co2 = float(frame["import_mw"] @ tariff.co2[shape.hours])
+            co2 += float(extract_contracts.delivered(site, series) @ site.grid_co2[shape.hours])
+            clean = site.clean[tariff.tariff][shape.hours]
+            metric("grid", "import_mwh", frame["import_mw"].sum())
+            metric("grid", "clean_mwh", float(frame["import_mw"] @ clean))
             metric("grid", "export_mwh", frame["export_mw"].sum())
             metric("grid", "co2_t", co2)
-            self._money("energy", site, p, "grid", float(series["import"] @ price))
             self._money("carbon", site, p, "grid", co2 * grid_carbon)
-            earned = np.maximum(price, 0.0) * site.export_share
-            self._money("export", site, p, "grid", -float(frame["export_mw"] @ earned))
         extract_contracts.pass_of_contracts(
             self.planning.model.site[site.site], site, period, series, frame, metric,
             lambda item, kilo_usd: self._money("contract_energy", site, p, item, kilo_usd),

@@ -86,9 +86,9 @@ def _share_out(
 # -- one pass -------------------------------------------------------------------------------
 
 
-def bought(site: Site, series: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Energy through the meter: imported and delivered by contract [MW]."""
-    total = series["import"]
+def delivered(site: Site, series: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Energy delivered by contract in each hour [MW]."""
+    total = np.zeros(len(series["unserved"]))
     for contract in site.deliveries:
         total = total + series[f"delivery:{contract.contract}"]
     return total
@@ -110,9 +110,10 @@ def pass_of_contracts(
         if contract.take_share < 1:
             paid += contract.price[p] * (taken + float(series[f"not_taken:{name}"].sum()))
         money(name, paid)
-    if "import" in series and site.marginal_co2 is not None:
-        metric("grid", "co2_marginal_t", bought(site, series) @ site.marginal_co2[hours])
-    if "import" in series and site.contracts:
+    if site.offers and site.marginal_co2 is not None:
+        bought = frame["import_mw"] + delivered(site, series)
+        metric("grid", "co2_marginal_t", bought @ site.marginal_co2[hours])
+    if site.offers and site.contracts:
         stands = {c.contract: float(pyo.value(block.ppa_standing[c.contract, p]))
                   for c in site.contracts}  # fmt: skip
         metric("grid", "co2_market_t", _market_based(site, stands, period, frame))

@@ -13,7 +13,7 @@ def idle(case: Case, site: Site) -> str:
     It must have no hall that could ever come online, or no workload in reach, and no energy to
     sell or to be paid for taking.
     """
-    if site.sells_energy or (site.offers and float(site.price.min()) < 0):
+    if site.sells_energy or site.pays_for_use:
         return ""
     if site.max_it_mw <= 0:
         return "no IT may stand there"

@@ -24,7 +24,7 @@ def guessed(case: Case, blocks: Blocks, site: str, period: int) -> Iterator[np.n
     hours, rows = len(shape.hours), shape.matrix.shape[0]
     cheapest = np.full(hours, case.unserved_price)
     for name, part in shape.groups.items():
-        if name == "import" or name.startswith("generation:"):
+        if name.split(":")[0] in ("import", "generation"):
             dear = cost[part] > 1e-6
             np.minimum(cheapest, np.where(dear, cost[part], cheapest), out=cheapest)
     # At prices of 0 the block costs at least what it may be paid.
@@ -56,8 +56,15 @@ def mixes(case: Case, site_name: str, period: int, names: Sequence[str]) -> Iter
         x = np.zeros(len(names))
         x[[n.startswith("it_mw:") for n in names]] = 100 / len(case.workloads)
         if site.offers:
-            x[at[links.FIRM]] = peak * (grid if thermal else max(grid, 1.05))
-            x[[n.startswith(links.CONTRACT) for n in names]] = x[at[links.FIRM]]
+            firm = peak * (grid if thermal else max(grid, 1.05))
+            x[at[links.FIRM]] = firm
+            x[[n.startswith(links.CONTRACT) for n in names]] = firm
+            x[at[links.under(site, links.FIRM, site.tariff)]] = firm
+            for name, k in at.items():
+                if name.startswith(links.PEAK):
+                    x[k] = firm
+            if site.tariff.is_billed:
+                x[at[links.taken(site.tariff)]] = 1.0
         for a in site.assets:
             share = {"thermal": firm / max(1, len(thermal)), "variable": variable,
                      "storage": stored}[a.kind]  # fmt: skip

@@ -116,7 +116,7 @@ def operates(site: Site, names: tuple[str, ...], x: np.ndarray) -> bool:
     load = sum(v for n, v in zip(names, x, strict=True) if n.startswith(busy))
     sold = sum(v for n, v in zip(names, x, strict=True) if n == links.EXPORT)
     grid = sum(v for n, v in zip(names, x, strict=True) if n.startswith(GRID))
-    paid = grid if site.price.min() < 0 else 0.0
+    paid = grid if site.pays_for_use else 0.0
     return bool(load + sold + paid > 1e-9)
 
 

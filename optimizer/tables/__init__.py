@@ -9,6 +9,7 @@ from optimizer.tables import (
     limits,
     settings,
     sites,
+    tariffs,
     technologies,
 )
 from optimizer.tables.column import Column, Table
@@ -30,6 +31,8 @@ TABLES: tuple[Table, ...] = (
     technologies.SITE_TECHNOLOGIES,
     technologies.FUELS,
     grid.TARIFFS,
+    tariffs.TARIFF_CHARGES,
+    tariffs.SITE_TARIFFS,
     grid.INTERCONNECTIONS,
     grid.INTERCONNECTION_STEPS,
     contracts.CONTRACTS,

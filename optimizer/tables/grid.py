@@ -227,7 +227,7 @@ INTERCONNECTION_STEPS = Table(
 )
 TARIFFS = Table(
     "tariffs",
-    "Price of imported and exported energy",
+    "Price of imported and exported energy; further charges are in tariff_charges",
     "a tariff",
     (
         text("tariff", "Name", required=True),
@@ -254,6 +254,29 @@ TARIFFS = Table(
             default=0.0,
             minimum=0,
             maximum=1,
+        ),
+        Column(
+            "export_price_usd_per_mwh",
+            "Export earns this on top of that share",
+            unit="USD/MWh",
+            default=0.0,
+            minimum=0,
+            usual=(1, 300),
+        ),
+        text("export_price_profile", "Hourly price of export, on top", profile=True),
+        Column(
+            "net_billing",
+            "Credits for export are not paid out beyond the month's energy charges",
+            kind="flag",
+            default=False,
+        ),
+        Column(
+            "tax_share",
+            "Tax on the charges of a bill, before credits for export",
+            default=0.0,
+            minimum=0,
+            maximum=1,
+            usual=(0.001, 0.3),
         ),
         Column(
             "co2_t_per_mwh",

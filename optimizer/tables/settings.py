@@ -45,7 +45,7 @@ KEYS: tuple[Column, ...] = (
     ),
     Column(
         "unserved_price_usd_per_mwh",
-        "Price of unserved energy; blank: max(10,000, 3 x delay price / 730)",
+        "Price of unserved energy; blank: max(10,000, 3 x delay price / 730, 1.5 x what a MW in one hour adds to bills)",
         unit="USD/MWh",
         minimum=0.0,
     ),

@@ -87,6 +87,14 @@ SITES = Table(
         ),
         Column("pue", "Facility load for each MW of IT load", default=1.2, minimum=1, maximum=3),
         text("pue_profile", "Hourly PUE; replaces pue", profile=True),
+        Column(
+            "utc_offset_hours",
+            "Standard time of the site, by which months and windows of a tariff go; blank: the "
+            "time_zone of the settings",
+            unit="h",
+            minimum=-12,
+            maximum=14,
+        ),
         source(),
     ),
     key=("site",),

@@ -200,5 +200,5 @@ def test_workbook_saved_by_libreoffice_reads_the_same(workbook: Path, tmp_path: 
 
 def test_first_rows_fit_the_tables() -> None:
     assert {t.name for t in TABLES if first_row(t) == 1} == {
-        "settings", "components", "regimes",
+        "settings", "components", "regimes", "site_tariffs",
     }  # fmt: skip

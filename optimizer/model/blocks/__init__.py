@@ -9,6 +9,7 @@ import numpy as np
 
 from optimizer.model.blocks import (
     agreements,
+    charges,
     contracts,
     generation,
     grid,
@@ -42,9 +43,9 @@ def signature(case: Case, site: Site) -> Signature:
     fuels = [(f, _digest(price), site.fuel_growth[f]) for f, price in site.fuel_price.items()]
     return (
         links.names(case, site), tuple(assets), tuple(offers), tuple(fuels), _digest(site.pue),
-        _digest(site.price), site.price_growth, _digest(site.grid_co2), site.export_share,
         _contracts(case, site),
         agreements.signature(site),
+        tuple(t.key for t in site.tariffs),
     )  # fmt: skip
 
 
@@ -82,6 +83,7 @@ def make_shape(case: Case, site: Site, hours: np.ndarray) -> Shape:
     contracts.limit_export(block, site)
     matching.add(block, case, site)
     agreements.add(block, case, site)
+    charges.add(block, case, site)
     co2_row = water_row = -1
     if links.limits_co2(case):
         counted = block.measured("co2_onsite")

@@ -8,7 +8,7 @@ import numpy as np
 
 from optimizer.model.blocks import links
 from optimizer.model.blocks.assembly import Assembly
-from optimizer.model.blocks.grid import carbon_price, service
+from optimizer.model.blocks.grid import carbon_price
 from optimizer.preparing.calendar import Period
 from optimizer.preparing.case import Case, Site
 from optimizer.preparing.contracts import Contract
@@ -23,7 +23,7 @@ def add(block: Assembly, case: Case, site: Site, balance: np.ndarray) -> None:
     if not site.deliveries:
         return
     hours = block.hours
-    within = block.rows("import_within_service", service(site, hours), equality=False)
+    within = block.rows("import_within_service", links.service(site, None, hours), equality=False)
     for _, taken in block.meter:
         block.add(within, taken, 1.0)
     for contract in site.deliveries:
@@ -65,10 +65,10 @@ def _minimum_take(block: Assembly, contract: Contract, delivered: np.ndarray) ->
 
 def limit_export(block: Assembly, site: Site) -> None:
     """Export <= own generation + discharge: what a contract delivers is not sold on."""
-    if not site.deliveries or "export" not in block.groups:
+    if not site.deliveries or not site.sells_energy:
         return
     rows = block.rows("export_from_own", {}, equality=False)
     for name, part in block.groups.items():
-        if name == "export" or name.startswith(("generation:", "discharge:")):
+        if name.startswith(("export", "generation:", "discharge:")):
             columns = np.arange(part.start, part.stop)
-            block.add(rows, columns, 1.0 if name == "export" else -1.0)
+            block.add(rows, columns, 1.0 if name.startswith("export") else -1.0)

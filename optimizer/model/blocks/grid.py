@@ -1,4 +1,4 @@
-"""Import and export at hourly prices."""
+"""Import and export at hourly prices, under each tariff that a site may choose."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from optimizer.model.blocks import links
 from optimizer.model.blocks.assembly import Assembly
 from optimizer.preparing.calendar import Period
 from optimizer.preparing.case import Case, Site
+from optimizer.preparing.tariffs import Tariff
 
 
 def growth(case: Case, yearly: float, period: Period) -> float:
@@ -22,36 +23,44 @@ def carbon_price(case: Case, period: Period, *, onsite: bool) -> float:
     return float(case.co2_price[period.index]) if counts else 0.0
 
 
-def service(site: Site, hours: np.ndarray) -> dict[str, np.ndarray | float]:
-    """What the connection carries in each hour, as value x link."""
-    carried: dict[str, np.ndarray | float] = {links.FIRM: 1.0}
-    for offer in site.offers:
-        carried[links.flexible(offer)] = 1.0 - offer.cut[hours]
-        if offer.sheds_firm:
-            carried[links.shed(offer)] = -offer.shed[hours]
-    return carried
+def group(site: Site, name: str, tariff: Tariff) -> str:
+    """Name of columns of a tariff: with its own name where a site has several."""
+    return links.under(site, name, tariff)
 
 
 def add(block: Assembly, case: Case, site: Site, balance: np.ndarray) -> None:
-    """import <= firm * (1 - shed(t)) + flexible * (1 - cut(t)); export <= export_mw."""
-    if not site.offers:
-        return
+    """import <= firm * (1 - shed(t)) + flexible * (1 - cut(t)); export <= export_mw.
+
+    Each is under its tariff. The service under a tariff that is not chosen is 0.
+    """
+    for tariff in site.tariffs if site.offers else ():
+        _trade(block, case, site, tariff, balance)
+
+
+def _trade(block: Assembly, case: Case, site: Site, tariff: Tariff, balance: np.ndarray) -> None:
     hours = block.hours
-    price, co2 = site.price[hours], site.grid_co2[hours]
+    price, co2 = tariff.price_in(hours) * (1.0 + tariff.tax), tariff.co2[hours]
 
     def import_cost(period: Period) -> np.ndarray:
-        grown = price * growth(case, site.price_growth, period)
+        grown = price * growth(case, tariff.growth, period)
         return np.asarray(grown + co2 * carbon_price(case, period, onsite=False))
 
-    taken = block.columns("import", service(site, hours), import_cost)
+    taken = block.columns(
+        group(site, "import", tariff), links.service(site, tariff, hours), import_cost
+    )
     block.add(balance, taken, 1.0)
     block.measure("co2_grid", taken, co2)
-    block.meter.append((site.tariff.tariff, taken))
+    block.meter.append((tariff.tariff, taken))
     if site.sells_energy:
+        # Under net billing a month's credit is what earns (see charges), not each MWh.
+        earned = tariff.earned_in(hours) * (0.0 if tariff.net_billing else 1.0)
 
         def export_cost(period: Period) -> np.ndarray:
-            grown = price * growth(case, site.price_growth, period)
-            return np.asarray(-np.maximum(grown, 0.0) * site.export_share)
+            return np.asarray(-earned * growth(case, tariff.growth, period))
 
-        sold = block.columns("export", {links.EXPORT: 1.0}, export_cost)
+        sold = block.columns(
+            group(site, "export", tariff),
+            {links.under(site, links.EXPORT, tariff): 1.0},
+            export_cost,
+        )
         block.add(balance, sold, -1.0)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import numpy as np
+
+from optimizer.preparing import ratchets
 from optimizer.preparing.agreements import Agreement
 from optimizer.preparing.case import Asset, Case, Offer, Site
 from optimizer.preparing.contracts import Contract, Rule
+from optimizer.preparing.tariffs import Charge, Tariff
 
 FIRM = "firm_mw"
 CONTRACT = "contract_mw"
@@ -14,7 +20,8 @@ FREE = "free_mw"
 EXPORT = "export_mw"
 CO2 = "co2_kt"
 WATER = "water_1000m3"
-OWED = (CONTRACT, "owed_mw:", "ppa_mw:")
+TAKEN, PEAK, FLOOR = "taken:", "peak_mw:", "floor_mw:"
+OWED = (CONTRACT, "owed_mw:", "ppa_mw:", TAKEN, FLOOR)
 """How the names of links begin that cost money although nothing runs."""
 
 
@@ -100,6 +107,73 @@ def minimum(agreement: Agreement) -> str:
     return f"owed_mw:{agreement.key}"
 
 
+def taken(tariff: Tariff) -> str:
+    """1 while a site is connected under a tariff, else 0."""
+    return f"{TAKEN}{tariff.tariff}"
+
+
+def peak(tariff: Tariff, charge: Charge, position: int) -> str:
+    """Highest metered MW of a month of the period, which a later period's ratchet looks at."""
+    return f"{PEAK}{tariff.tariff}:{charge.name}:{position}"
+
+
+def floor(tariff: Tariff, charge: Charge, position: int) -> str:
+    """Metered MW of earlier periods that a ratchet of a month of the period looks at."""
+    return f"{FLOOR}{tariff.tariff}:{charge.name}:{position}"
+
+
+def under(site: Site, name: str, tariff: Tariff) -> str:
+    """A link of the connection as far as it is under a tariff: all of it where there is one."""
+    return name if len(site.tariffs) == 1 else f"{name}:{tariff.tariff}"
+
+
+def service(
+    site: Site, tariff: Tariff | None, hours: np.ndarray | None = None
+) -> dict[str, np.ndarray | float]:
+    """MW that the connection carries, of a tariff or of all; without hours the most of any hour."""
+
+    def name(link: str) -> str:
+        return link if tariff is None else under(site, link, tariff)
+
+    found: dict[str, np.ndarray | float] = {name(FIRM): 1.0}
+    for offer in site.offers:
+        found[name(flexible(offer))] = 1.0 if hours is None else 1.0 - offer.cut[hours]
+        if hours is not None and offer.sheds_firm:
+            found[name(shed(offer))] = -offer.shed[hours]
+    return found
+
+
+def contract_basis(case: Case, site: Site, tariff: Tariff | None = None) -> list[str]:
+    """Links whose sum is the contract MW; of a tariff, as far as it is under it."""
+    whole = [CONTRACT] if CONTRACT in names(case, site) else list(_service(site))
+    return whole if tariff is None else [under(site, name, tariff) for name in whole]
+
+
+def _service(site: Site) -> Iterator[str]:
+    yield FIRM
+    yield from (flexible(offer) for offer in site.offers)
+
+
+def split(links: list[str], site: Site) -> list[str]:
+    """Links of the connection that are split among the tariffs of a site."""
+    if len(site.tariffs) == 1 or not site.offers:
+        return []
+    sheds = [shed(offer) for offer in site.offers]
+    return [name for name in (*_service(site), *sheds, EXPORT, CONTRACT) if name in links]
+
+
+def _billing(case: Case, site: Site) -> Iterator[str]:
+    """What the bills of a site depend on beside the connection."""
+    for tariff in site.tariffs if site.offers else ():
+        if tariff.is_billed:
+            yield taken(tariff)
+        for charge in tariff.charges:
+            for position in range(ratchets.peak_positions(charge, case.periods)):
+                yield peak(tariff, charge, position)
+            for position in range(ratchets.floor_positions(charge, case.periods)):
+                yield floor(tariff, charge, position)
+
+
 def limits_co2(case: Case) -> bool:
     """Whether blocks share a CO2 cap."""
     return bool(case.co2_caps)
@@ -136,6 +210,8 @@ def names(case: Case, site: Site) -> tuple[str, ...]:
         links += [name for a in site.agreements for name in (ramped(a), minimum(a))]
         if some_are_free(site):
             links.append(FREE)
+    links += [under(site, name, t) for name in split(links, site) for t in site.tariffs]
+    links += _billing(case, site)
     if limits_co2(case):
         links.append(CO2)
     if limits_water(site):

@@ -28,7 +28,8 @@ def add(block: Assembly, case: Case, site: Site) -> None:
                 f"excess_within_quota:{rule.rule}", {links.excess(rule): MWH_PER_LINK}, count=1,
                 equality=False,
             )  # fmt: skip
-            block.add(row, _columns(block, "export"), 1.0)
+            for name in _exports(block):
+                block.add(row, _columns(block, name), 1.0)
 
 
 def _match(block: Assembly, case: Case, site: Site, rule: Rule) -> None:
@@ -67,9 +68,14 @@ def shares(block: Assembly, site: Site, rule: Rule) -> dict[str, np.ndarray | fl
                 found[f"discharge:{asset.technology}"] = 1.0
         elif asset.co2_t_per_mwh > 0:
             found[f"generation:{asset.technology}"] = 1.0
-    if not rule.hourly and rule.exports_count and "export" in block.groups:
-        found["export"] = -1.0
+    if not rule.hourly and rule.exports_count:
+        found |= dict.fromkeys(_exports(block), -1.0)
     return found
+
+
+def _exports(block: Assembly) -> list[str]:
+    """Groups of exported energy, one a tariff."""
+    return [n for n in block.groups if n.split(":")[0] == "export"]
 
 
 def _columns(block: Assembly, name: str) -> np.ndarray:

@@ -56,9 +56,9 @@ def add_site(block: pyo.Block, case: Case, site: Site, ledger: Ledger) -> None:
     for offer in site.offers:
         _begin(block, case, offer)
         for agreement in offer.agreements:
-            _bind(block, case, agreement)
-            for q in periods:
-                _pay(block, case, ledger, agreement, q)
+            _bind(block, case, offer, agreement)
+            for q in range(offer.until):
+                _pay(block, case, ledger, offer, agreement, q)
             _give_up(block, case, ledger, agreement, reducible)
             _reassign(block, case, ledger, agreement)
         for p in periods:
@@ -96,9 +96,8 @@ def _begin(block: pyo.Block, case: Case, offer: Offer) -> None:
             rows.add(block.begun[a, q] <= block.agreed[a])
 
 
-def _bind(block: pyo.Block, case: Case, agreement: Agreement) -> None:
+def _bind(block: pyo.Block, case: Case, offer: Offer, agreement: Agreement) -> None:
     """Contract MW between its limits where service begins, 0 elsewhere."""
-    offer = next(o for o in block.case_site.offers if o.offer == agreement.offer)
     for q in range(len(case.periods)):
         signed, starts = block.contract_mw[agreement.key, q], begun(block, offer, agreement, q)
         if q >= offer.until:
@@ -109,11 +108,10 @@ def _bind(block: pyo.Block, case: Case, agreement: Agreement) -> None:
             block.agreement_rows.add(signed >= agreement.min_mw * starts)
 
 
-def _pay(block: pyo.Block, case: Case, ledger: Ledger, agreement: Agreement, q: int) -> None:
+def _pay(
+    block: pyo.Block, case: Case, ledger: Ledger, offer: Offer, agreement: Agreement, q: int
+) -> None:
     """Fees, deposits, security and contribution of what is signed for q."""
-    offer = next(o for o in block.case_site.offers if o.offer == agreement.offer)
-    if q >= offer.until:
-        return
     signed, starts = block.contract_mw[agreement.key, q], begun(block, offer, agreement, q)
     where = {"site": agreement.site, "item": agreement.key, "period": case.periods[q].name}
     ledger.cost("agreement_fees", agreement.study_cost * starts, **where)

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from optimizer.errors import MachineError, UsageError
 from optimizer.results.report import words
+from optimizer.results.report.bills import bill_views, bill_words, peak_views, peak_words
 from optimizer.results.report.capacity import (
     capacity_chart,
     capacity_words,
@@ -171,6 +172,12 @@ def all_charts(result: Result, marks: dict[str, Marks]) -> dict[str, Chart]:
         ("matched", "Carbon-free share by month and hour of day", matched_words(result), "Shares "
          "of served energy by month and hour of day; the table matched_hours holds them.",
          matched_charts(result), ("policies", "tariffs", "contracts")),
+        ("bills", "Bills by month", bill_words(result), "Stacked bars of each month's bill by "
+         "charge; the table bills holds every line.", bill_views(result),
+         ("tariffs", "tariff_charges")),
+        ("peaks", "Highest use and billed demand", peak_words(result), "Bars of the highest import "
+         "of each month with lines of billed demand and the contract; the table bills holds what "
+         "is billed.", peak_views(result), ("tariffs", "tariff_charges", *GRID)),
         ("limits", "What binds", f"{words.binding_limits(result)} Darker: more of the limit is in "
          "use. A dot: it binds.", "Shares of limits in use by "
          "period; the table below holds the largest.", limits_chart(result),

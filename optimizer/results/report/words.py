@@ -21,6 +21,9 @@ CATEGORY_WORDS = {
     "contract_security": "contract security",
     "service_agreement": "billed by agreements", "agreement_fees": "fees of agreements",
     "deposits": "deposits less refunds", "security": "carrying security",
+    "demand_charge": "demand charges", "coincident_peak": "coincident peak charges",
+    "fixed_charge": "fixed charges of tariffs", "minimum_bill": "up to minimum bills",
+    "tax": "tax on bills",
 }  # fmt: skip
 LIMIT_WORDS = {"campus": "room for IT", "component slots": "equipment slots"}
 NEAR = 0.95

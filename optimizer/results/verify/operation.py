@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
+from optimizer.reading import windows
 from optimizer.results.verify.arithmetic import (
     YEAR_HOURS,
     Row,
@@ -19,6 +20,7 @@ from optimizer.results.verify.arithmetic import (
     records,
     recovery,
 )
+from optimizer.results.verify.bills import Bills
 from optimizer.results.verify.contracts import Contracts
 from optimizer.results.verify.decisions import Decisions
 from optimizer.results.verify.service import cuts
@@ -51,12 +53,15 @@ class Operation:
         self.allowed_unserved = 0.0 if blank(allowed) else allowed
         self.unserved_price = self._unserved_price()
         self.contracts = Contracts(self)
+        self.bills = Bills(decisions)
 
     def check(self) -> None:
         """All of them."""
         self._placement()
         self.contracts.signed()
         self._dispatch()
+        self.bills.check()
+        self.operating_usd += self.bills.operating_usd
         self._annual()
         self.contracts.years()
 
@@ -130,7 +135,32 @@ class Operation:
         if given is not None:
             return float(given)
         highest = max(self._delay_price(r) for r in self.workloads.values())
-        return max(10_000.0, 3 * highest / 730)
+        return max(10_000.0, 3 * highest / 730, self._peak_money())
+
+    def _peak_money(self) -> float:
+        """1.5 x the most that one MW more in an hour adds to the bills of a tariff [USD]."""
+        most = 0.0
+        for name, tariff in self.tariffs.items():
+            growth = [self._growth(tariff["price_growth_per_year"], s) for s in self.calendar.spans]
+            by_charge: dict[str, float] = defaultdict(float)
+            table = self.input["tariff_charges"]
+            for r in records(table[table["tariff"] == name]):
+                monthly, yearly = (
+                    0.0 if blank(float(r[c])) else float(r[c])
+                    for c in ("price_usd_per_kw_month", "price_usd_per_kw_year")
+                )
+                usd = 0.0
+                if r["kind"] == "demand":
+                    back = 12 if blank(float(r["ratchet_months"])) else r["ratchet_months"]
+                    usd = monthly + monthly * r["ratchet_share"] * back
+                elif r["kind"] == "coincident_peak":
+                    days = r["peak_days"]
+                    peaks = len(windows.months(r["months"])) if blank(float(days)) else days
+                    usd = monthly + yearly / peaks
+                by_charge[r["charge"]] = max(by_charge[r["charge"]], usd)
+            total = 1000 * sum(by_charge.values()) * max(growth) * (1 + tariff["tax_share"])
+            most = max(most, total)
+        return 1.5 * most
 
     # -- hours ----------------------------------------------------------------------------
 
@@ -211,16 +241,13 @@ class Operation:
             out.at_most("export within limit", a["export_mw"], 0.0, where)
             return
         name, firm, flexible, export = self.d.grid[site, span.name]
-        tariff, year = self.tariffs[row["tariff"]], self._prices(row["tariff"])
         hours = span.hours
         stays, kept = self.cuts(site, name)
         out.at_most("import within service", a["import_mw"], firm * kept[hours] + flexible *
                     stays[hours], where)  # fmt: skip
         out.at_most("export within limit", a["export_mw"], export, where)
-        price = year[hours] * self._growth(tariff["price_growth_per_year"], span)
-        self.spend("energy", float(a["import_mw"] @ price), span)
-        earned = np.maximum(price, 0) * tariff["export_price_share"]
-        self.spend("export", -float(a["export_mw"] @ earned), span)
+        self.bills.add(site, span.name, a)
+        tariff = self.tariffs[self.bills.tariff(site, span.name)]
         rate = self.profiles[tariff["co2_profile"]][hours] if tariff["co2_profile"] else tariff[
             "co2_t_per_mwh"] * np.ones(len(hours))  # fmt: skip
         tons = float(a["import_mw"] @ rate)
@@ -238,21 +265,13 @@ class Operation:
     @cache  # noqa: B019
     def cuts(self, site: str, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Share of flexible and of firm power of an offer that stays in each hour of a year."""
-        dearest = self._dearest(self.d.sites[site]["tariff"])
+        dearest = self._dearest(site, self.d.sites[site]["tariff"])
         return cuts(self.offers[site, name], self.profiles, dearest)
 
     @cache  # noqa: B019
-    def _prices(self, tariff: str) -> np.ndarray:
-        """Price of energy in each hour of a year, in money of the money year [USD/MWh]."""
-        row = self.tariffs[tariff]
-        return self._series(
-            row["energy_price_usd_per_mwh"], row["price_profile"], np.arange(YEAR_HOURS)
-        )
-
-    @cache  # noqa: B019
-    def _dearest(self, tariff: str) -> list[int]:
+    def _dearest(self, site: str, tariff: str) -> list[int]:
         """Hours of a tariff's year, the dearest first, the earlier first among equals."""
-        price = self._prices(tariff)
+        price = self.bills.price(site, tariff, np.arange(YEAR_HOURS))
         return sorted(range(YEAR_HOURS), key=lambda t: (-price[t], t))
 
     def _technology(

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from optimizer.model.blocks import links
 from optimizer.model.blocks.grid import growth
 from optimizer.model.limits import rows_of, sites_of
 from optimizer.preparing.case import KILO, Asset, Offer
@@ -296,13 +297,19 @@ class RunnerUp:
             groups = self.again.known.oracle.shape(name, p).groups
             weight = period.pass_weight * KILO
             if price.sheet == "tariffs":
-                grown = growth(self.case, site.price_growth, period)
-                bought = operated.dispatch[groups["import"]].sum() if "import" in groups else 0.0
-                if "export" in groups:
-                    sold = operated.dispatch[groups["export"]]
+                tariff = site.tariff
+                if tariff.net_billing or tariff.minimum.any():
+                    return None
+                bought = 0.0
+                taken, sent = (links.under(site, n, tariff) for n in ("import", "export"))
+                if taken in groups:
+                    bought = (1 + tariff.tax) * operated.dispatch[groups[taken]].sum()
+                if sent in groups:
+                    sold = operated.dispatch[groups[sent]]
                     hours = self.again.known.oracle.shape(name, p).hours
-                    bought -= site.export_share * float(sold[site.price[hours] > 0].sum())
-                paid += weight * grown * float(bought)
+                    paying = tariff.price_in(hours) > 0
+                    bought -= tariff.export_share * float(sold[paying].sum())
+                paid += weight * growth(self.case, tariff.growth, period) * float(bought)
                 continue
             fuel = next(r["fuel"] for n, r in rows_of(self.case, "fuels") if n == price.row)
             for asset in site.assets:

@@ -20,7 +20,9 @@ CAPITAL = {"campus_capital": "Halls", "generation_capital": "Power", "interconne
 RUNNING = {
     "energy": "Energy", "fuel": "Energy", "export": "Energy", "carbon": "Energy", "vom": "Upkeep",
     "unserved": "Energy", "campus_fom": "Upkeep", "generation_fom": "Upkeep", "land": "Land",
-    "interconnection": "Grid charge",
+    "interconnection": "Grid charge", "demand_charge": "Grid charge",
+    "coincident_peak": "Grid charge", "fixed_charge": "Grid charge", "minimum_bill": "Grid charge",
+    "tax": "Grid charge",
 }  # fmt: skip
 """Categories of the objective that are paid while running; capital stands in the cash flow."""
 KINDS = {
