@@ -12,7 +12,7 @@ from optimizer.settings import RunOptions
 from optimizer.solving.solve import solve_case
 from tests.support import Rows, add_grid, base, case, profiles, technology
 
-SAMPLE = (0, 3, 6, 13)
+SAMPLE = (0, 1, 13)
 CLEAN = {"clean": np.tile(np.where(np.arange(24) < 12, 0.6, 0.1), 365)}
 
 
