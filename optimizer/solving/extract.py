@@ -393,7 +393,7 @@ class Extraction:
         for name, site in self.case.sites.items():
             self._bills(name, site, frames)
 
-    def _tariff(self, name: str, p: int) -> Tariff | None:
+    def tariff(self, name: str, p: int) -> Tariff | None:
         """The tariff under which a site is connected in a period."""
         site, block = self.case.sites[name], self.planning.model.site[name]
         keys = [(o.offer, v.name, p) for o in site.offers for v in o.variants]
@@ -408,7 +408,7 @@ class Extraction:
     ) -> None:
         """Bills of a site, and their money by category."""
         case, block = self.case, self.planning.model.site[name]
-        taken = {p.index: t for p in case.periods if (t := self._tariff(name, p.index))}
+        taken = {p.index: t for p in case.periods if (t := self.tariff(name, p.index))}
         basis = links.contract_basis(case, site) if taken else []
         contract = {p: sum(_value(block.links[p][link]) for link in basis) for p in taken}
         frames = {p.index: hours[name, p.name] for p in case.periods if (name, p.name) in hours}
@@ -463,7 +463,7 @@ class Extraction:
         )
         grid_carbon = carbon_price(case, period, onsite=False)
         if site.offers:
-            tariff = self._tariff(site.site, p) or site.tariff
+            tariff = self.tariff(site.site, p) or site.tariff
             co2 = float(frame["import_mw"] @ tariff.co2[shape.hours])
             co2 += float(extract_contracts.delivered(site, series) @ site.grid_co2[shape.hours])
             clean = site.clean[tariff.tariff][shape.hours]
@@ -473,7 +473,8 @@ class Extraction:
             metric("grid", "co2_t", co2)
             self._money("carbon", site, p, "grid", co2 * grid_carbon)
         extract_contracts.pass_of_contracts(
-            self.planning.model.site[site.site], site, period, series, frame, metric,
+            self.planning.model.site[site.site], site, period, series, frame,
+            (self.tariff(site.site, p) or site.tariff).co2, metric,
             lambda item, kilo_usd: self._money("contract_energy", site, p, item, kilo_usd),
         )  # fmt: skip
         for asset in site.assets:
@@ -645,8 +646,9 @@ def to_plan(
         name: pd.DataFrame(extraction.rows[name], columns=list(COLUMNS[name])) for name in TABLES
     }
     bought = extract_contracts.ContractTables(
-        planning.model, planning.case, extraction.hours.frames()
-    )
+        planning.model, planning.case, extraction.hours.frames(),
+        lambda site, p: (extraction.tariff(site, p) or planning.case.sites[site].tariff).tariff,
+    )  # fmt: skip
     for name, rows in bought.tables().items():
         tables[name] = pd.DataFrame(rows, columns=list(extract_contracts.COLUMNS[name]))
     report.objective = float(tables["costs"]["usd"].sum())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -96,9 +96,14 @@ def delivered(site: Site, series: Mapping[str, np.ndarray]) -> np.ndarray:
 
 def pass_of_contracts(
     block: pyo.Block, site: Site, period: Period, series: Mapping[str, np.ndarray],
-    frame: dict[str, Any], metric: Any, money: Any,
+    frame: dict[str, Any], grid_co2: np.ndarray, metric: Any, money: Any,
 ) -> None:  # fmt: skip
-    """Deliveries of a pass into its frame, its metrics and its money [k$ a pass]."""
+    """Deliveries of a pass into its frame, its metrics and its money [k$ a pass].
+
+    Parameters
+    ----------
+    grid_co2 : of imported energy under the tariff of the period, by hour of a year [t/MWh]
+    """
     p, hours = period.index, frame["hour"]
     for contract in site.deliveries:
         name = contract.contract
@@ -116,12 +121,13 @@ def pass_of_contracts(
     if site.offers and site.contracts:
         stands = {c.contract: float(pyo.value(block.ppa_standing[c.contract, p]))
                   for c in site.contracts}  # fmt: skip
-        metric("grid", "co2_market_t", _market_based(site, stands, period, frame))
+        metric("grid", "co2_market_t", _market_based(site, stands, period, frame, grid_co2))
 
 
 def _market_based(
-    site: Site, stands: Mapping[str, float], period: Period, frame: Mapping[str, Any]
-) -> float:
+    site: Site, stands: Mapping[str, float], period: Period, frame: Mapping[str, Any],
+    grid_co2: np.ndarray,
+) -> float:  # fmt: skip
     """CO2 of bought energy in the market-based account of one pass [t].
 
     Deliveries count as their contract says. What is imported counts as the grid's average, less
@@ -132,7 +138,7 @@ def _market_based(
     stands : standing MW by contract
     """
     imported = float(frame["import_mw"].sum())
-    tons = float(frame["import_mw"] @ site.grid_co2[frame["hour"]])
+    tons = float(frame["import_mw"] @ grid_co2[frame["hour"]])
     covered = sum(
         float(c.energy[period.index]) * stands[c.contract]
         for c in site.contracts
@@ -144,9 +150,16 @@ def _market_based(
     return tons
 
 
-def unmatched(rule: Rule, site: Site, hours: np.ndarray, frame: Mapping[str, Any]) -> np.ndarray:
-    """What is not matched in each hour by what runs then [MWh]; storage and exports apart."""
-    clean = site.clean[site.tariff.tariff][hours] if rule.grid_counts else 0.0
+def unmatched(
+    rule: Rule, site: Site, tariff: str, hours: np.ndarray, frame: Mapping[str, Any]
+) -> np.ndarray:
+    """What is not matched in each hour by what runs then [MWh]; storage and exports apart.
+
+    Parameters
+    ----------
+    tariff : under which is imported
+    """
+    clean = site.clean[tariff][hours] if rule.grid_counts else 0.0
     total = np.asarray((1.0 - clean) * frame["import_mw"], float)
     for contract in site.deliveries:
         if not rule.counts(contract, site.market):
@@ -167,10 +180,14 @@ class ContractTables:
     ----------
     model : the planning model, its variables at the plan
     frames : hourly series of every site and period that operates
+    tariff : name of the tariff under which a site imports in a period
     """
 
-    def __init__(self, model: pyo.ConcreteModel, case: Case, frames: list[dict[str, Any]]) -> None:
-        self.model, self.case = model, case
+    def __init__(
+        self, model: pyo.ConcreteModel, case: Case, frames: list[dict[str, Any]],
+        tariff: Callable[[str, int], str],
+    ) -> None:  # fmt: skip
+        self.model, self.case, self.tariff = model, case, tariff
         self.frames = {(f["site"], f["period"]): f for f in frames}
 
     def tables(self) -> dict[str, list[tuple[Any, ...]]]:
@@ -247,7 +264,9 @@ class ContractTables:
             if frame is None:
                 continue
             here = float(frame["load_mw"].sum() - frame["unserved_mw"].sum())
-            clean = here - float(unmatched(rule, site, frame["hour"], frame).sum())
+            clean = here - float(
+                unmatched(rule, site, self.tariff(name, p), frame["hour"], frame).sum()
+            )
             if not rule.hourly:
                 clean += self._annual(rule, site, p, frame)
             served, matched = served + here, matched + clean
@@ -282,7 +301,10 @@ class ContractTables:
                 assert rule is not None
                 hours = frame["hour"]
                 served = frame["load_mw"] - frame["unserved_mw"]
-                matched = np.maximum(served - unmatched(rule, site, hours, frame), 0.0)
+                matched = np.maximum(
+                    served - unmatched(rule, site, self.tariff(name, period.index), hours, frame),
+                    0.0,
+                )
                 key: tuple[Hashable, ...] = (name, period.group)
                 table = sums.setdefault(key, np.zeros((2, 13, 24)))
                 np.add.at(table, (0, _MONTH[hours], hours % 24), served)

@@ -292,6 +292,18 @@ def test_the_clean_share_of_the_grid_counts_by_the_hour() -> None:
     assert standing(solve(made), "day") == pytest.approx(20)
 
 
+def test_a_cleaner_tariff_may_be_chosen_for_it() -> None:
+    # 40 USD/MWh without any clean share, or 45 with 70 %: the second alone meets 50 %.
+    made = rows()
+    made["tariffs"].append({"tariff": "green", "market": "ERCOT", "energy_price_usd_per_mwh": 45,
+                            "carbon_free_share": 0.7})  # fmt: skip
+    made["site_tariffs"] = [{"site": "site0", "tariff": "green"}]
+    target(made, "cfe_hourly", 0.5)
+    plan = solve(made)
+    assert set(plan.tables["bills"]["tariff"]) == {"green"}
+    assert plan.tables["matching"].iloc[0]["share"] == pytest.approx(0.7)
+
+
 def test_contracts_count_if_they_are_additional() -> None:
     # 10 MW of an old plant at all hours are 50 %; the target then needs no sun.
     made = rows()

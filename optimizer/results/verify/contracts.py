@@ -249,7 +249,7 @@ class Contracts:
     ) -> float:
         """Clean energy of a pass in the sense of a target [MWh]."""
         clean: Any = 0.0
-        tariff = self.tariffs.get(row["tariff"])
+        tariff = self.tariffs.get(self.o.bills.tariff(site, span.name))
         if tariff is not None and policy["grid_counts"]:
             clean = (self.profiles[tariff["carbon_free_profile"]][span.hours]
                      if tariff["carbon_free_profile"] else tariff["carbon_free_share"])  # fmt: skip
