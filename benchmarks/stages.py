@@ -28,7 +28,7 @@ def staged(sites: int, stages: int, areas: int = 12, seed: int = 0) -> Inputs:
     """
     made, series = tables(Size(sites, years=stages, areas=areas, seed=seed))
     for name in TIMED:
-        columns = [c.name for c in BY_NAME[name].columns if "months" in c.name]
+        columns = [c.name for c in BY_NAME[name].columns if "months" in c.name and not c.minimum]
         made[name] = made[name].assign(**dict.fromkeys(columns, 0))
     for name, column in (("supply", "date"), ("interconnection_steps", "from_date")):
         made[name] = made[name].assign(**{column: made[name][column].str[:4] + "-01-01"})
