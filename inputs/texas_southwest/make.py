@@ -103,6 +103,16 @@ counts from its result, three months in. What an existing substation or switchya
 range: there the months stay blank."""
 OWN_WAIT = ("Rockdale", "San Juan")
 
+AGREEMENT = "large load"
+DEMAND_CHARGED = ("sps", "epe", "pnm", "aps", "tep")
+"""Utilities that bill demand by agreement; in ERCOT transmission is billed by coincident peak."""
+TRANSMISSION_USD_PER_KW_YEAR = 70
+LAWFUL: dict[str, tuple[bool, bool]] = {
+    "ERCOT": (True, True), "SPP": (False, False), "WECC-EPE": (False, False),
+    "WECC-PNM": (False, False), "WECC-APS": (False, False), "WECC-TEP": (False, False),
+}  # fmt: skip
+"""By market: retail choice, and delivery by a third party."""
+
 WINDY = {"ERC_WEST": 400, "SPP_SPS": 400, "WECC_NM": 200}
 ENGINES_ONLY = ("Buckeye", "Pima County")
 
@@ -167,6 +177,63 @@ def permit_rows() -> list[Row]:
     return rows
 
 
+def agreement_rows() -> list[Row]:
+    """What each offer makes one sign."""
+    rows = []
+    for site, (offer, *_, charge, _, _, _) in OFFERS.items():
+        row: Row = {"site": site, "offer": offer, "agreement": AGREEMENT}
+        if offer in DEMAND_CHARGED:
+            row |= {
+                "ramp_year_1": 0.5, "ramp_year_2": 0.75, "ramp_year_3": 0.9, "ramp_year_4": 1.0,
+                "demand_price_usd_per_kw_month": round(charge / 12, 2),
+                "minimum_demand_share": 0.85, "term_years": 15, "study_fee_usd": 250_000,
+                "signing_months_before": 18, "deposit_usd_per_kw": 30,
+                "deposit_refund_years": 5, "security_usd_per_kw": 150,
+                "security_release_years": 10, "security_rate_per_year": 0.015,
+                "reducible_share": 0.2, "reducible_after_years": 5,
+                "reduction_fee_usd_per_kw": 60,
+                "source": "85 % of contract MW after a four-year ramp, and security as "
+                          "AEP Ohio and TEP; figures assumption",
+            }  # fmt: skip
+        else:
+            row |= {
+                "term_years": 10, "study_fee_usd": 100_000, "signing_months_before": 18,
+                "security_usd_per_kw": 75, "security_release_years": 5,
+                "security_rate_per_year": 0.015,
+                "source": "50-100 k$/MW in discussion in Texas; study fee assumption",
+            }  # fmt: skip
+        rows.append(row)
+    return rows
+
+
+def contract_rows() -> tuple[list[Row], list[Row]]:
+    """Power contracts on offer and where they may be signed."""
+    offered: list[Row] = []
+    signed: list[Row] = []
+
+    def add(name: str, sites: list[str], most: float, **terms: Any) -> None:
+        offered.append({"contract": name, "term_years": 15, "carbon_free": "yes",
+                        "additional": "yes", "source": ASSUMED} | terms)  # fmt: skip
+        signed.extend(
+            {"site": s, "contract": name, "max_mw": most, "source": ASSUMED} for s in sites
+        )
+
+    ercot = [s for s, row in SITES.items() if row[3] == "ERCOT"]
+    add("west Texas wind", ercot, 300, kind="financial", market="ERCOT", counterparty="wind seller",
+        profile="wind_ERC_WEST", price_usd_per_mwh=33, hub_price_profile="price_ercot",
+        hub_price_growth_per_year=0.01, no_payment_if_negative="yes", earliest_start="2028-07-01",
+        construction_begun="yes", credit_security_usd_per_kw=60)  # fmt: skip
+    add("west Texas sun", ercot, 300, kind="financial", market="ERCOT", counterparty="solar seller",
+        profile="solar_ERC_WEST", price_usd_per_mwh=36, hub_price_profile="price_ercot",
+        hub_price_growth_per_year=0.01, no_payment_if_negative="yes", earliest_start="2029-07-01",
+        construction_begun="no", chance_late=0.4, months_late=9,
+        credit_security_usd_per_kw=60)  # fmt: skip
+    add("Arizona sun, sleeved", ["Pima County"], 200, kind="sleeved", market="WECC-TEP",
+        counterparty="TEP", profile="solar_WECC_AZ", price_usd_per_mwh=34, adder_usd_per_mwh=6,
+        earliest_start="2030-01-01", construction_begun="no")  # fmt: skip
+    return offered, signed
+
+
 def supply_rows() -> list[Row]:
     """Deliveries by quarter: (component, first quarter, slots a quarter, later growth)."""
     rows = []
@@ -226,9 +293,13 @@ def tables() -> dict[str, list[Row]]:
              "queue_months_low": queue if low else "", "queue_months_high": queue if high else "",
              "upgrade_months": upgrade, "upgrade_months_low": low - queue if low else "",
              "upgrade_months_high": high - queue if high else "",
+             "status": "filed",
              "procurement_months": 12, "construction_months": 3, "upgrade_cost_usd": cost * 1e6,
-             "cost_usd_per_kw": per_kw, "capacity_charge_usd_per_kw_year": charge,
-             "curtailed_hours_per_year": hours, "source": words}
+             "cost_usd_per_kw": per_kw,
+             "capacity_charge_usd_per_kw_year": "" if offer in DEMAND_CHARGED
+             else charge - TRANSMISSION_USD_PER_KW_YEAR + 8,
+             "curtailed_hours_per_year": hours, "feeds": 2, "feed_outage_rate": 0.002,
+             "source": words}
         )  # fmt: skip
         flexible = 0
         for date, firm_mw, flexible_mw in stairs:
@@ -300,8 +371,23 @@ def tables() -> dict[str, list[Row]]:
                 ("tep", "WECC-TEP", 68, "", 0.42, 0.35, ASSUMED),
             )
         ],
+        "tariff_charges": [
+            {"tariff": "ercot", "charge": "transmission", "kind": "coincident_peak",
+             "price_usd_per_kw_year": TRANSMISSION_USD_PER_KW_YEAR, "months": "6-9",
+             "system_profile": "load_ercot",
+             "source": "about 70 $/kW-year by four coincident peaks, known before, assumption"},
+        ],
         "interconnections": offers,
         "interconnection_steps": steps,
+        "service_agreements": agreement_rows(),
+        "regimes": [
+            {"market": market, "retail_choice": _yes(choice), "third_party_physical_ppa": _yes(third),
+             "source": "utility territories: no physical contract with a third party"
+             if not third else "retail choice"}
+            for market, (choice, third) in LAWFUL.items()
+        ],
+        "contracts": contract_rows()[0],
+        "site_contracts": contract_rows()[1],
         "permits": permit_rows(),
         "components": [
             {"component": "transformer", "unit": "MVA", "source": "100 MVA and more, 28/36/42 months"},
@@ -326,12 +412,21 @@ def tables() -> dict[str, list[Row]]:
         "policies": [
             {"policy": "yearly budget", "kind": "budget", "value": 11e9, "source": ASSUMED},
             *(
+                {"policy": f"hedge {year}", "kind": "hedged_share_min", "applies_to": "portfolio",
+                 "year": year, "value": 0.25, "source": "what lenders ask, assumption"}
+                for year in (2031, 2033, 2035)
+            ),
+            *(
                 {"policy": f"CO2 cap {year}", "kind": "co2_cap", "scope": "total", "year": year,
                  "value": value * 1e6, "source": ASSUMED}
                 for year, value in ((2030, 5.6), (2031, 6.4), (2033, 6.1), (2035, 5.8))
             ),
         ],
     }  # fmt: skip
+
+
+def _yes(flag: bool) -> str:
+    return "yes" if flag else "no"
 
 
 def _central(values: np.ndarray) -> np.ndarray:
@@ -378,6 +473,7 @@ def profiles(data: Path) -> dict[str, np.ndarray]:
     made["price_spp"] = merit_order_price(
         total - 50_000 * made["wind_SPP_SPS"] - 12_000 * made["solar_SPP_SPS"], 34.0
     )
+    made["load_ercot"] = total
     made["load_ai"] = _ai_load(data)
     for name, file, year in (("plains", "tx_amarillo_nsrdb2012_solar", 2012),
                              ("desert", "tx_pecos_nsrdb2013_solar", 2013)):  # fmt: skip

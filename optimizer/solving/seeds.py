@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 import numpy as np
 
@@ -45,26 +46,23 @@ def mixes(case: Case, site_name: str, period: int, names: Sequence[str]) -> Iter
     """A few mixes of a site to be solved.
 
     For each MW of facility peak: thermal alone; half grid and thermal with sun, wind and
-    storage; much sun, wind and storage with some grid and thermal.
+    storage; much sun, wind and storage with some grid and thermal. Each under every tariff.
     """
     site = case.sites[site_name]
     thermal = [a for a in site.assets if a.kind == "thermal"]
     at = {n: k for k, n in enumerate(names)}
     peak = 100 * float(site.pue.max())
     hours = case.periods[period].hours
-    for grid, firm, variable, stored in MIXES:
+    tariffs = site.tariffs if site.offers else site.tariffs[:1]
+    for tariff, (grid, firm, variable, stored) in product(tariffs, MIXES):
         x = np.zeros(len(names))
         x[[n.startswith("it_mw:") for n in names]] = 100 / len(case.workloads)
         if site.offers:
-            firm = peak * (grid if thermal else max(grid, 1.05))
-            x[at[links.FIRM]] = firm
-            x[[n.startswith(links.CONTRACT) for n in names]] = firm
-            x[at[links.under(site, links.FIRM, site.tariff)]] = firm
-            for name, k in at.items():
-                if name.startswith(links.PEAK):
-                    x[k] = firm
-            if site.tariff.is_billed:
-                x[at[links.taken(site.tariff)]] = 1.0
+            served = peak * (grid if thermal else max(grid, 1.05))
+            x[at[links.FIRM]] = x[at[links.under(site, links.FIRM, tariff)]] = served
+            x[[n.startswith(links.CONTRACT) for n in names]] = served
+            x[[n.startswith(links.PEAK) for n in names]] = served
+            x[[n == links.taken(tariff) for n in names]] = 1.0
         for a in site.assets:
             share = {"thermal": firm / max(1, len(thermal)), "variable": variable,
                      "storage": stored}[a.kind]  # fmt: skip

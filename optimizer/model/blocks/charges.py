@@ -13,7 +13,7 @@ import numpy as np
 
 from optimizer.model.blocks import links
 from optimizer.model.blocks.assembly import Assembly, Values
-from optimizer.model.blocks.grid import group, growth
+from optimizer.model.blocks.grid import group, growth, peak_price
 from optimizer.preparing import ratchets
 from optimizer.preparing.calendar import Period
 from optimizer.preparing.case import Case, Site
@@ -275,7 +275,12 @@ class _Bill:
     def _coincident(self, charge: Charge) -> None:
         """``billed`` >= import in every hour that may be the system's peak."""
         slot = {int(h): k for k, h in enumerate(self.block.hours)}
-        events = [e for e in charge.events if int(e.hours[0]) in slot]
+        priced = peak_price(self.site, self.tariff)
+        events = [
+            e
+            for e in charge.events
+            if int(e.hours[0]) in slot and not (len(e.hours) == 1 and priced[e.hours[0]] > 0)
+        ]
         if not events:
             return
         positions = [self.months.index(e.month) for e in events]

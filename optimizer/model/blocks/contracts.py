@@ -8,7 +8,7 @@ import numpy as np
 
 from optimizer.model.blocks import links
 from optimizer.model.blocks.assembly import Assembly
-from optimizer.model.blocks.grid import carbon_price
+from optimizer.model.blocks.grid import carbon_price, growth, peak_price
 from optimizer.preparing.calendar import Period
 from optimizer.preparing.case import Case, Site
 from optimizer.preparing.contracts import Contract
@@ -46,7 +46,9 @@ def _cost(
     """What a MWh costs when it is taken [k$/MWh]; CO2 is by location."""
     paid = contract.price[period.index] if contract.take_share < 1 else 0.0
     carbon = site.grid_co2[hours] * carbon_price(case, period, onsite=False)
-    return np.asarray(paid + contract.adder + carbon)
+    tariff = site.tariff
+    peak = peak_price(site, tariff)[hours] * (1.0 + tariff.tax)
+    return np.asarray(paid + contract.adder + carbon + peak * growth(case, tariff.growth, period))
 
 
 def _minimum_take(block: Assembly, contract: Contract, delivered: np.ndarray) -> None:

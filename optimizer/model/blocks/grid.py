@@ -6,9 +6,10 @@ import numpy as np
 
 from optimizer.model.blocks import links
 from optimizer.model.blocks.assembly import Assembly
-from optimizer.preparing.calendar import Period
+from optimizer.preparing.calendar import HOURS_PER_YEAR, Period
 from optimizer.preparing.case import Case, Site
 from optimizer.preparing.tariffs import Tariff
+from optimizer.tables.tariffs import COINCIDENT
 
 
 def growth(case: Case, yearly: float, period: Period) -> float:
@@ -28,6 +29,21 @@ def group(site: Site, name: str, tariff: Tariff) -> str:
     return links.under(site, name, tariff)
 
 
+def peak_price(site: Site, tariff: Tariff) -> np.ndarray:
+    """What import costs more in hours that are by themselves a system's peak [k$/MWh].
+
+    Such a charge needs no column of its own: its quantity is the use of one known hour.
+    """
+    found = np.zeros(HOURS_PER_YEAR)
+    if not tariff.minimum.any() and (len(site.tariffs) == 1 or not site.deliveries):
+        for charge in tariff.of_kind(COINCIDENT):
+            if not charge.minimum_share:
+                for event in charge.events:
+                    if len(event.hours) == 1:
+                        found[event.hours] += event.rate
+    return found
+
+
 def add(block: Assembly, case: Case, site: Site, balance: np.ndarray) -> None:
     """import <= firm * (1 - shed(t)) + flexible * (1 - cut(t)); export <= export_mw.
 
@@ -39,7 +55,8 @@ def add(block: Assembly, case: Case, site: Site, balance: np.ndarray) -> None:
 
 def _trade(block: Assembly, case: Case, site: Site, tariff: Tariff, balance: np.ndarray) -> None:
     hours = block.hours
-    price, co2 = tariff.price_in(hours) * (1.0 + tariff.tax), tariff.co2[hours]
+    price = (tariff.price_in(hours) + peak_price(site, tariff)[hours]) * (1.0 + tariff.tax)
+    co2 = tariff.co2[hours]
 
     def import_cost(period: Period) -> np.ndarray:
         grown = price * growth(case, tariff.growth, period)

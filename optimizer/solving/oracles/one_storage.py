@@ -6,19 +6,22 @@ bounds, and the cut made from its prices must reach its cost. What does not is l
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from optimizer.model.blocks import links
 from optimizer.model.blocks.assembly import Shape
 from optimizer.preparing.case import Asset
-from optimizer.solving.oracles import kernel
+from optimizer.solving.oracles import kernel, peaks
 from optimizer.solving.oracles.blocks import Blocks
 from optimizer.solving.oracles.task import ADEQUACY, COST, Outcome, Task, dot, outcome
 
 PASSES = 10
-QUOTA_ROUNDS = 16
+QUOTA_ROUNDS, PEAK_ROUNDS = 16, 16
+BILLED_NEAR = 3e-5
+"""Relative distance of cut and cost at which an answer with billed peaks is proven, unless much
+better is asked: the last digits cost more than HiGHS."""
 LEAST = 1e-7
 """A storage of less than this share of the block's largest link is none."""
 PROBE = 1e-5
@@ -31,7 +34,8 @@ SEGMENTS = 1 << 19
 class _Plain:
     """A shape in this oracle's terms: columns of each supply, the storage, the links in MW.
 
-    ``quotas`` are rows of carbon-free targets with what a MWh of each column uses of them.
+    ``quotas`` are rows of carbon-free targets with what a MWh of each column uses of them;
+    ``peaks`` is billed demand, ``zones`` the part of the block to which each hour belongs.
     """
 
     shape: Shape
@@ -40,6 +44,8 @@ class _Plain:
     export: slice | None
     storage: Asset | None
     quotas: tuple[tuple[int, np.ndarray], ...]
+    peaks: tuple[peaks.Peak, ...]
+    zones: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +77,7 @@ class OneStorageOracle:
         self._plain: dict[tuple[str, str], _Plain | None] = {}
         self._around: dict[tuple[str, int, str], tuple[int, float, float]] = {}
         self._quota_price: dict[tuple[str, int, str, int], float] = {}
+        self._levels: dict[tuple[str, int, str], np.ndarray] = {}
         self._work: list[_Work] = []
         self.solved = self.declined = 0
 
@@ -94,7 +101,8 @@ class OneStorageOracle:
         plain: _Plain | None = None
         quotas = _quotas(shape)
         known |= set(quotas)
-        if len(assets) <= 1 and set(shape.rows) <= known:
+        billed = peaks.find(shape, known)
+        if len(assets) <= 1 and billed is not None:
             plain = _Plain(
                 shape=shape,
                 sizes=np.array(
@@ -109,6 +117,8 @@ class OneStorageOracle:
                 export=shape.groups.get("export"),
                 storage=next(iter(assets.values()), None),
                 quotas=tuple(quotas.values()),
+                peaks=billed,
+                zones=peaks.zones(billed, len(shape.hours)),
             )  # fmt: skip
         self._plain[key] = plain
         return plain
@@ -160,10 +170,16 @@ class OneStorageOracle:
         # How much is missing need not be known as exactly as what is paid.
         if task.purpose == ADEQUACY and answer.priced <= FEASIBLE * scale:
             return answer
-        near = max(self.tolerance, task.near)
+        near = max(self._near(plain), task.near)
         if answer.priced - promised > near * max(abs(answer.priced), scale * 1e-3):
             return None
         return answer
+
+    def _near(self, plain: _Plain) -> float:
+        """Relative distance of cut and cost at which an answer is proven."""
+        if not plain.peaks:
+            return self.tolerance
+        return max(self.tolerance, min(BILLED_NEAR, 1e3 * self.tolerance))
 
     def _feasible(self, task: Task, posed: _Posed, values: np.ndarray, near: float) -> bool:
         """Whether a dispatch satisfies all rows and bounds of the block."""
@@ -227,6 +243,101 @@ class OneStorageOracle:
 
     def _dispatch(self, posed: _Posed, priced: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """Value of each column and price of each row at these running costs, quotas left out."""
+        if posed.plain.peaks:
+            return self._billed(posed, priced)
+        return self._unbilled(posed, priced)
+
+    def _billed(self, posed: _Posed, priced: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """A dispatch whose peaks cost least with what they save, and prices that prove it."""
+        plain, shape = posed.plain, posed.plain.shape
+        metered = shape.groups["import"]
+        own = posed.upper[metered]
+        columns = [p.column for p in plain.peaks]
+        floor = np.array([max(0.0, -posed.rhs[p.floors].min(initial=0.0)) for p in plain.peaks])
+        highest, rates = posed.upper[columns], priced[columns]
+        known = np.where(rates > 0.0, self._levels.get(posed.key, highest), highest)
+        searches = [peaks.Search(*of) for of in zip(floor, highest, known, strict=True)]
+        best: np.ndarray | None = None
+        least = np.inf
+        for _ in range(PEAK_ROUNDS):
+            upper, caps = posed.upper.copy(), own.copy()
+            for peak, search in zip(plain.peaks, searches, strict=True):
+                caps[peak.hours] = np.minimum(caps[peak.hours], search.level)
+            upper[metered] = caps
+            solved = self._unbilled(replace(posed, upper=upper), priced)
+            if solved is None:
+                return None
+            values, prices = solved
+            bought = values[metered]
+            for peak, low in zip(plain.peaks, floor, strict=True):
+                values[peak.column] = max(float(bought[peak.hours].max()), low)
+            cost = dot(priced, values)
+            if cost < least:
+                least, best = cost, values
+            near = 0.2 * self._near(plain) * abs(cost) / len(searches)
+            by_zone = self._by_zone(plain, priced, values, prices)
+            saved = np.maximum(prices[shape.balance] - priced[metered], 0.0)
+            for peak, search, rate in zip(plain.peaks, searches, rates, strict=True):
+                at = peak.hours
+                binds = (caps[at] >= search.level) & (search.level < own[at])
+                worth = np.where(binds, saved[at], 0.0)
+                if not search.done:
+                    cost = by_zone[plain.zones[at[0]]] + rate * search.level
+                    side = peaks.Side(search.level, cost, rate - float(worth.sum()), worth)
+                    search.take(side, near)
+                    search.done |= rate <= 0.0
+            if all(search.done for search in searches):
+                break
+        proof = self._proof(posed, priced, searches)
+        if best is None or proof is None:
+            return None
+        self._levels[posed.key] = best[columns]
+        return best, proof
+
+    @staticmethod
+    def _by_zone(
+        plain: _Plain, priced: np.ndarray, values: np.ndarray, prices: np.ndarray
+    ) -> np.ndarray:
+        """What the hours of each zone cost, with what the store gains or loses in them."""
+        spent = np.zeros(len(plain.zones))
+        for part in plain.shape.groups.values():
+            if part.stop - part.start == len(spent):
+                spent += priced[part] * values[part]
+        if plain.storage is not None:
+            name, keep = plain.storage.technology, 1.0 - plain.storage.loss_per_hour
+            state = values[plain.shape.groups[f"soc:{name}"]]
+            worth = -prices[plain.shape.rows[f"soc:{name}"]]
+            spent += keep * (np.roll(state, 1) * worth - state * np.roll(worth, -1))
+        return np.bincount(plain.zones, weights=spent)
+
+    def _proof(
+        self, posed: _Posed, priced: np.ndarray, searches: list[peaks.Search]
+    ) -> np.ndarray | None:
+        """Row prices under which the hours of each peak together bear its charge.
+
+        With what each hour bears added to the price of import, nothing needs to be billed.
+        """
+        plain = posed.plain
+        first = plain.shape.groups["import"].start
+        dearer = priced.copy()
+        shares = [search.share() for search in searches]
+        for peak, share in zip(plain.peaks, shares, strict=True):
+            if share is not None:
+                np.add.at(dearer, first + peak.hours, share)
+        solved = self._unbilled(posed, dearer)
+        if solved is None:
+            return None
+        prices = solved[1]
+        for peak, share in zip(plain.peaks, shares, strict=True):
+            borne = 0.0 if share is None else share
+            prices[peak.rows] = -borne
+            if len(peak.floors):
+                tight = peak.floors[np.argmin(posed.rhs[peak.floors])]
+                prices[tight] = min(0.0, float(np.sum(borne)) - float(priced[peak.column]))
+        return prices
+
+    def _unbilled(self, posed: _Posed, priced: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """The same with import as bounded by its columns, and nothing billed."""
         plain, upper = posed.plain, posed.upper
         shape = plain.shape
         load = posed.rhs[shape.balance]

@@ -12,7 +12,14 @@ PARTS: dict[str, tuple[str, ...]] = {
     "halls_usd": ("campus_capital", "campus_fom"),
     "power_usd": ("generation_capital", "generation_fom", "risk"),
     "grid_usd": ("interconnection", "agreement_fees", "deposits", "security"),
-    "energy_usd": ("operation", "fixed_charge", "tax"),
+    "energy_usd": (
+        "operation",
+        "fixed_charge",
+        "tax",
+        "contract_energy",
+        "contract_settlement",
+        "contract_security",
+    ),
     "delay_usd": ("delay",),
     "site_usd": ("opening", "permits", "land", "placement"),
 }
