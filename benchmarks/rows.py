@@ -15,15 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.block import (
-    BATTERY_MW,
-    BATTERY_MWH,
-    GENERATION_MW,
-    GRID_FIRM_MW,
-    GRID_FLEXIBLE_MW,
-    LOAD_MW,
-    make_rows,
-)
+from benchmarks.block import BATTERY_MW, BATTERY_MWH, LOAD_MW, make_rows
 from optimizer.model.blocks import links
 from optimizer.preparing.case import Case
 from optimizer.solving.oracles.blocks import Blocks
@@ -33,6 +25,9 @@ from tests.support import Rows, case, profiles
 
 POINTS = 12
 SPREAD = 0.1
+GRID_FIRM_MW, GRID_FLEXIBLE_MW = 90.0, 10.0
+GENERATION_MW = {"engine": 20.0, "turbine": 10.0, "sun": 60.0, "wind": 30.0}
+"""Mostly from the grid, so that its peaks and what holds them down matter."""
 DEMAND: dict[str, Any] = {"tariff": "flat", "charge": "demand", "kind": "demand",
                           "price_usd_per_kw_month": 8}  # fmt: skip
 RATCHET: dict[str, Any] = {"ratchet_share": 0.8, "ratchet_months": 11}
