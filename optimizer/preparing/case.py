@@ -744,10 +744,7 @@ def _offer(
             fixed.risk, fixed.cash,
         )  # fmt: skip
     highest = np.maximum(level["firm_mw"], row["existing_mw"] * transferable) + level["flexible_mw"]
-    agreements = prep.tables["service_agreements"]
-    agreements = agreements[
-        (agreements["site"] == row["site"]) & (agreements["offer"] == row["offer"])
-    ]
+    agreements = prep.rows("service_agreements", site=row["site"], offer=row["offer"])
     signed = tuple(
         make_agreement(
             a, prep.periods, prep.rate, prep.factor, highest_mw=float(highest.max()),
@@ -793,7 +790,7 @@ def _site(prep: _Preparation, number: int, row: pd.Series) -> Site:
     built = _chosen_rows(prep, "site_technologies", name, "technology")
     halls = _chosen_rows(prep, "campus_blocks", name, "block")
     offers = prep.rows("interconnections", site=name)
-    lawful = regime_of(prep.tables["regimes"], row["market"], row["jurisdiction"])
+    lawful = _regime(prep, row["market"], row["jurisdiction"])
     assets = [_asset(prep, row, r) for _, r in built.iterrows()]
     service = tuple(
         o for _, r in offers.iterrows() if (o := _offer(prep, row, r, tariff.dearest)) is not None
@@ -833,7 +830,8 @@ def _site(prep: _Preparation, number: int, row: pd.Series) -> Site:
         fuel_growth={f: float(r["price_growth_per_year"]) for f, r in fuel_rows.items()},
         market=row["market"],
         contracts=make_contracts(
-            prep.inputs, row, prep.periods, prep.start, (tariff.price, tariff.growth), prep.shared,
+            prep.inputs, row, _chosen_rows(prep, "site_contracts", name, "contract"),
+            prep.periods, prep.start, (tariff.price, tariff.growth), prep.shared,
             has_service=bool(service),
         ),
         clean={t.tariff: prep.shared(clean_share(prep.tables, prep.inputs.profiles, t.tariff))
@@ -989,11 +987,10 @@ def prepare(inputs: Inputs) -> Case:
     )
 
 
-def regime_of(regimes: pd.DataFrame, market: str, jurisdiction: str) -> pd.Series | None:
+def _regime(prep: _Preparation, market: str, jurisdiction: str) -> pd.Series | None:
     """What is lawful at a place; a row that names the jurisdiction goes before its market's."""
-    rows = regimes[regimes["market"] == market]
     for place in (jurisdiction, ""):
-        mine = rows[rows["jurisdiction"] == place]
+        mine = prep.rows("regimes", market=market, jurisdiction=place)
         if len(mine):
             return mine.iloc[0]
     return None

@@ -150,6 +150,7 @@ def escalation(row: Mapping[str, object], inflation: float | None) -> float:
 def make_contracts(
     inputs: Inputs,
     site: pd.Series,
+    offers: pd.DataFrame,
     periods: tuple[Period, ...],
     start: pd.Timestamp,
     energy_price: tuple[np.ndarray, float],
@@ -161,18 +162,16 @@ def make_contracts(
 
     Parameters
     ----------
+    offers : rows of ``site_contracts`` that hold for the site
     energy_price : of the site [k$/MWh], by hour, and its real growth a year
     shared : gives back the same array for equal ones
     has_service : whether a grid connection may deliver energy
     """
-    tables = inputs.tables
-    rows = tables["site_contracts"]
-    rows = rows[rows["site"].isin([site["site"], "*"])]
-    rows = rows.assign(_own=rows["site"] != "*").sort_values("_own", kind="stable")
-    rows = rows.drop_duplicates("contract", keep="last").sort_index()
-    terms = tables["contracts"].set_index("contract", drop=False)
+    if offers.empty:
+        return ()
+    terms = inputs.tables["contracts"].set_index("contract", drop=False)
     made = []
-    for _, offered in rows.iterrows():
+    for _, offered in offers.iterrows():
         row = terms.loc[offered["contract"]]
         if offered["max_mw"] <= 0 or (row["kind"] != "financial" and not has_service):
             continue

@@ -33,7 +33,8 @@ def both(real: Prepared) -> tuple[BlockOracle, BlockOracle]:
 def random_task(case: Prepared, seed: int, purpose: str) -> Task:
     """A site in a quarter with random sizes; some are nothing, some water quotas bind."""
     rng = np.random.default_rng(seed)
-    site = list(case.sites.values())[seed % len(case.sites)]
+    sites = [s for s in case.sites.values() if not s.deliveries]  # those are for HiGHS alone
+    site = sites[seed % len(sites)]
     x = []
     for name in links.names(case, site):
         if name.startswith("it_mw:"):
@@ -45,6 +46,14 @@ def random_task(case: Prepared, seed: int, purpose: str) -> Task:
         else:
             size = 500.0 if name.startswith("mwh:") else 80.0
         x.append(size * rng.random() * (rng.random() > 0.2))
+    # What is signed carries the connection, and no more is owed than is signed.
+    at = dict(zip(links.names(case, site), range(len(x)), strict=True))
+    signed = sum(x[at[name]] for name in links.service(site, None)) if site.offers else 0.0
+    for name, k in at.items():
+        if name.startswith(links.CONTRACT):
+            x[k] = 1.1 * signed
+        elif name.startswith("owed_mw:"):
+            x[k] = signed
     price = 0.0 if purpose != COST else float(rng.choice([0.0, 0.05]))
     return Task(site.site, int(rng.integers(0, 16)), np.array(x), price, purpose=purpose)
 
