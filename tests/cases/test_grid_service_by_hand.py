@@ -164,45 +164,41 @@ def test_energy_below_the_minimum_is_paid() -> None:
 
 
 def test_contract_mw_are_given_up_for_a_fee() -> None:
-    # 20 MW in the first year, 10 after: half may be given up for 20 $/kW after a year. In the two
-    # years left 10 MW x 24 months x 5 $/kW = 1.2 M$ are saved for 0.2 M$.
-    rows = served(YEARS_3)
+    # 20 MW are signed and half may be given up for 2 $/kW after a month. In the two months left
+    # 10 MW x 2 x 5 $/kW = 100,000 $ are saved for 20,000 $. What is taken for good stays.
+    rows = sign(served(MONTHS_3), min_contract_mw=20, minimum_demand_share=1.0, reducible_share=0.5,
+                reducible_after_years=1 / 12, demand_price_usd_per_kw_month=5,
+                reduction_fee_usd_per_kw=2)  # fmt: skip
     for row in rows["demand"][1:]:
         row["it_mw"] = 10
-    rows["workloads"][0]["delay_price_usd_per_mw_month"] = 1_000_000
-    rows = sign(rows, min_contract_mw=20, minimum_demand_share=1.0, reducible_share=0.5,
-                reducible_after_years=1, demand_price_usd_per_kw_month=5,
-                reduction_fee_usd_per_kw=20)  # fmt: skip
-    rows["interconnection_steps"][0].update(firm_mw=0, flexible_mw=20)
-    plan = solve(rows)
-    assert list(plan.tables["agreements"]["reduced_mw"]) == [0, 0, 0]  # 20 MW are taken for good
+    assert list(solve(rows).tables["agreements"]["reduced_mw"]) == [0, 0, 0]
     rows["demand"][0]["it_mw"] = 10
     plan = solve(rows)
     assert list(plan.tables["agreements"]["reduced_mw"]) == pytest.approx([0, 10, 10])
-    assert cost(plan, "agreement_fees") == pytest.approx(20 * 10_000 * discount(12))
+    assert cost(plan, "agreement_fees") == pytest.approx(20_000 * discount(1))
     billed = list(plan.tables["agreements"]["billed_usd"])
-    assert billed == pytest.approx([20 * 60_000, 10 * 60_000, 10 * 60_000])
+    assert billed == pytest.approx([100_000, 50_000, 50_000])
 
 
 def test_mw_given_up_are_signed_at_another_site() -> None:
-    # site0 has 20 MW signed and room for 10: 10 MW are given up after a year for 20 $/kW. In the
-    # second year site1 signs 5 MW with the same utility: for these the fee is spared.
-    rows = served(YEARS_3[:2], sites=2)
+    # site0 has 20 MW signed and room for 10: 10 MW are given up after a month for 2 $/kW. Then
+    # site1 signs 5 MW with the same utility: for these the fee is spared.
+    rows = served(MONTHS_3[:2], sites=2)
     rows["demand"][0]["it_mw"], rows["demand"][1]["it_mw"] = 10, 15
     rows["campus_blocks"][0]["it_mw"] = 5
-    rows["interconnections"][1]["queue_months"] = 12
+    rows["interconnections"][1]["queue_months"] = 1
     for site in rows["sites"]:
         site.update(utility="one", max_it_mw=10)
     sign(rows, min_contract_mw=20, demand_price_usd_per_kw_month=5, minimum_demand_share=1.0,
-         reducible_share=0.5, reducible_after_years=1, reduction_fee_usd_per_kw=20)  # fmt: skip
+         reducible_share=0.5, reducible_after_years=1 / 12, reduction_fee_usd_per_kw=2)  # fmt: skip
     sign(rows, site="site1", min_contract_mw=5, max_contract_mw=5)
-    assert cost(solve(rows), "agreement_fees") == pytest.approx(200_000 * discount(12))
+    assert cost(solve(rows), "agreement_fees") == pytest.approx(20_000 * discount(1))
     rows["service_agreements"][0]["reassignable"] = "yes"
     plan = solve(rows)
     table = plan.tables["agreements"].set_index(["site", "period"])
-    assert table.loc[("site0", "y2"), "reduced_mw"] == pytest.approx(10)
-    assert table.loc[("site0", "y2"), "reassigned_mw"] == pytest.approx(5)
-    assert cost(plan, "agreement_fees") == pytest.approx(100_000 * discount(12))
+    assert table.loc[("site0", "p1"), "reduced_mw"] == pytest.approx(10)
+    assert table.loc[("site0", "p1"), "reassigned_mw"] == pytest.approx(5)
+    assert cost(plan, "agreement_fees") == pytest.approx(10_000 * discount(1))
 
 
 def test_one_of_two_agreements_is_signed() -> None:
