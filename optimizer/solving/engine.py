@@ -319,7 +319,9 @@ class Engine(Run):
         if not self.small and self.gap_now() > self.gap:
             self.improve(0.5 * seconds, FIRST_ROUNDS)
             if self.gap_now() > self.gap and not self.stopping():
-                deadline = self.started + 0.3 * self.limit
+                # Half of the time that all before it took: the later rounds teach little.
+                now = time.monotonic()
+                deadline = min(self.started + 0.3 * self.limit, now + 0.5 * (now - self.started))
                 self.master.explore(relaxed, EXPLORE_ROUNDS, deadline)
                 self.tell("explore")
                 self.relax(MORE_ROUNDS)
