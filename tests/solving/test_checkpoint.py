@@ -28,7 +28,7 @@ def test_plan_bound_and_cuts_are_taken_up(
 ) -> None:
     monkeypatch.setattr(checkpoint, "EVERY_SECONDS", 0.0)
     prepared = prepare(staged(3, 2, areas=2))
-    options = RunOptions(gap=1e-6, time_limit_s=15, checkpoint=tmp_path / "state")
+    options = RunOptions(gap=1e-6, time_limit_s=60, checkpoint=tmp_path / "state")
     found: list[Run] = []
     first: Run = kind(prepared, options, None, lambda: bool(found and found[0].total < 1e30))
     found.append(first)
