@@ -61,11 +61,6 @@ def month_of_hour(hours: np.ndarray) -> np.ndarray:
     return np.asarray(np.searchsorted(_FIRST_HOUR, hours, side="right") - 1)
 
 
-def months_of_hours() -> np.ndarray:
-    """Calendar month 0-11 of each hour of the reference year."""
-    return np.repeat(np.arange(12), _DAYS * 24)
-
-
 def discount_factors(rate: float, months: int) -> np.ndarray:
     """Factor of each month from the plan's start, at its middle; shape (months,)."""
     return np.asarray((1.0 + rate) ** (-(np.arange(months) + 0.5) / 12.0))

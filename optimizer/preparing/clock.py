@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from optimizer.preparing.calendar import HOURS_PER_YEAR, months_of_hours
+from optimizer.preparing.calendar import HOURS_PER_YEAR, month_of_hour
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,7 @@ class Clock:
         It is the month on the wall, but for hours that another zone puts before or after the
         months of the pass: they count in the month next to them.
         """
-        here = months_of_hours()[hours]
+        here = month_of_hour(hours)
         local = self.month[hours]
         return np.asarray(np.where(np.isin(local, here), local, here))
 
@@ -48,7 +48,7 @@ def make_clock(reference_year: int, ahead_h: float) -> Clock:
     days = days[~((days.month == 2) & (days.day == 29))]
     at = (np.arange(HOURS_PER_YEAR) + round(ahead_h)) % HOURS_PER_YEAR
     return Clock(
-        month=months_of_hours()[at],
+        month=month_of_hour(at),
         hour=at % 24,
         is_weekend=np.asarray(days.day_of_week >= 5)[at // 24],
     )

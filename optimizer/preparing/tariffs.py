@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from optimizer.preparing.calendar import HOURS_PER_YEAR, months_of_hours
+from optimizer.preparing.calendar import HOURS_PER_YEAR, month_of_hour
 from optimizer.preparing.clock import Clock
 from optimizer.reading import windows
 from optimizer.tables.tariffs import COINCIDENT, DEMAND, ENERGY, FIXED, MINIMUM
@@ -339,7 +339,7 @@ def _events(
     row: Mapping[Hashable, Any], per_month: float, profiles: Mapping[str, np.ndarray], clock: Clock
 ) -> tuple[Event, ...]:
     """Hours that may be the peak, by month or by day; a yearly price is shared among them."""
-    calendar = months_of_hours()
+    calendar = month_of_hour(np.arange(HOURS_PER_YEAR))
     months = [m - 1 for m in sorted(windows.months(row["months"]))]
     usable = within(row, profiles, clock) & np.isin(calendar, months)
     groups: list[tuple[int, np.ndarray]] = []

@@ -6,12 +6,11 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyomo.environ as pyo
 
 from optimizer.model.parts.common import added
 from optimizer.model.parts.contracts import load_gwh, volume_gwh
-from optimizer.preparing.calendar import HOURS_PER_YEAR, Period
+from optimizer.preparing.calendar import Period, month_of_hour
 from optimizer.preparing.case import Case, Site
 from optimizer.preparing.contracts import Contract, Rule
 
@@ -25,7 +24,6 @@ COLUMNS: dict[str, tuple[str, ...]] = {
                  "share", "exported_mwh"),
     "matched_hours": ("site", "year", "month", "hour_of_day", "served_mwh", "matched_mwh"),
 }  # fmt: skip
-_MONTH = pd.date_range("2001-01-01", periods=HOURS_PER_YEAR, freq="h").month.to_numpy()
 
 
 # -- a point that all rows agree on ---------------------------------------------------------
@@ -307,8 +305,9 @@ class ContractTables:
                 )
                 key: tuple[Hashable, ...] = (name, period.group)
                 table = sums.setdefault(key, np.zeros((2, 13, 24)))
-                np.add.at(table, (0, _MONTH[hours], hours % 24), served)
-                np.add.at(table, (1, _MONTH[hours], hours % 24), matched)
+                at: Any = (month_of_hour(hours) + 1, hours % 24)
+                np.add.at(table[0], at, served)
+                np.add.at(table[1], at, matched)
         return [
             (*key, month, hour, float(t[0, month, hour]), float(t[1, month, hour]))
             for key, t in sums.items()
