@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +54,23 @@ class Inputs:
         ------
         KeyError : no such setting is declared
         """
-        column = {c.name: c for c in SETTINGS_KEYS}[key]
+        return self._settings[key]
+
+    @cached_property
+    def _settings(self) -> dict[str, Any]:
+        """All settings, read once: every block and period asks for some."""
         table = self.tables["settings"]
-        found = table.loc[table["key"] == key, "value"]
-        if found.empty or is_blank(found.iloc[0]):
-            return column.default
-        value = CellReader("settings", Problems()).read(column, found.iloc[0], 0, "")
-        return int(value) if column.kind == "integer" else value
+        given = dict(zip(table["key"][::-1], table["value"][::-1], strict=True))
+        found = {}
+        for column in SETTINGS_KEYS:
+            value = given.get(column.name)
+            if is_blank(value):
+                found[column.name] = column.default
+                continue
+            read = CellReader("settings", Problems()).read(column, value, 0, "")
+            whole = column.kind == "integer" and read is not None
+            found[column.name] = int(read) if whole else read
+        return found
 
     @classmethod
     def from_tables(

@@ -27,6 +27,8 @@ from optimizer.preparing.calendar import Period
 
 Values = np.ndarray | float
 Running = Callable[[Period], np.ndarray]
+NUMBER = np.int32
+"""Of rows and columns, as sparse matrices and HiGHS hold them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,9 +130,10 @@ class Assembly:
         self, at: np.ndarray, by_link: Mapping[str, Values]
     ) -> list[tuple[np.ndarray, ...]]:
         return [
-            (at, np.full(len(at), self.link[name]), np.broadcast_to(np.asarray(v, float), at.shape))
+            (at, np.full(len(at), self.link[name], NUMBER),
+             np.broadcast_to(np.asarray(v, float), at.shape))
             for name, v in by_link.items()
-        ]
+        ]  # fmt: skip
 
     def columns(
         self, name: str, upper: Mapping[str, Values] | None, running: Running | None = None, *,
@@ -138,7 +141,7 @@ class Assembly:
     ) -> np.ndarray:  # fmt: skip
         """Columns >= 0, one an hour; upper bound as a sum of value x link, None: unbounded."""
         number = self.count if count is None else count
-        at = np.arange(self.columns_made, self.columns_made + number)
+        at = np.arange(self.columns_made, self.columns_made + number, dtype=NUMBER)
         self.columns_made += number
         part = slice(int(at[0]), int(at[-1]) + 1)
         self.groups[name] = part
@@ -154,7 +157,7 @@ class Assembly:
     ) -> np.ndarray:  # fmt: skip
         """Rows with a right-hand side that is a sum of value x link."""
         number = self.count if count is None else count
-        at = np.arange(self.rows_made, self.rows_made + number)
+        at = np.arange(self.rows_made, self.rows_made + number, dtype=NUMBER)
         self.rows_made += number
         self.row_groups[name] = slice(int(at[0]), int(at[-1]) + 1)
         self._equality.append(np.full(number, equality))
@@ -196,9 +199,15 @@ class Assembly:
         def matrix(parts: list[tuple[np.ndarray, ...]], shape: tuple[int, int]) -> sp.coo_matrix:
             if not parts:
                 return sp.coo_matrix(shape)
-            i, j, v = (np.concatenate([p[k] for p in parts]) for k in range(3))
+            i, j = (
+                np.concatenate([p[k] for p in parts], dtype=NUMBER, casting="same_kind")
+                for k in range(2)
+            )
+            v = np.concatenate([p[2] for p in parts])
             keep = v != 0
-            return sp.coo_matrix((v[keep], (i[keep], j[keep])), shape=shape)
+            if not keep.all():
+                i, j, v = i[keep], j[keep], v[keep]
+            return sp.coo_matrix((v, (i, j)), shape=shape)
 
         return Shape(
             site=self.site,
