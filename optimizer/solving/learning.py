@@ -155,11 +155,14 @@ class Learning:
                     yield name, p, at
 
     def evaluate(
-        self, x: np.ndarray, co2: dict[str, float], cost: np.ndarray, constant: float
-    ) -> tuple[float, list[Outcome], set[str]]:
+        self, x: np.ndarray, co2: dict[str, float], cost: np.ndarray, constant: float,
+        near: float = 0.0,
+    ) -> tuple[float, list[Outcome], set[str]]:  # fmt: skip
         """Blocks at x -> value of the plan with CO2 priced, a Lagrangian [k$].
 
-        And the outcomes that are news, and the groups whose CO2 cap is exceeded. What may not stay unserved counts as more than any delay: such a point is no centre.
+        And the outcomes that are news, and the groups whose CO2 cap is exceeded. What may not
+        stay unserved counts as more than any delay: such a point is no centre. A block's cost
+        and its cut may be apart by the share ``near``.
         """
         base = cost.copy()
         base[self.arrays.operating_columns] = 0.0
@@ -172,7 +175,7 @@ class Learning:
             if known is not None and price == known.co2_price and _same(at, known.x):
                 outcomes.append(known.outcome)
             else:
-                tasks.append(Task(site, p, at, price))
+                tasks.append(Task(site, p, at, price, near=near))
         news = self.oracle.evaluate(tasks)
         for o in news:
             # Prices are long and have been learnt by then.

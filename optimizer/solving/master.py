@@ -31,6 +31,8 @@ WAIT_SHORT, MOST_WAITS = 0.02, 3
 LAZY_ROUNDS = 2
 EXPLORE_WORTH = 1.25
 """Worth of placed load while sites are explored, as a multiple of its dual."""
+ASKED_NEAR, EXPLORE_NEAR = 0.1, 0.01
+"""How closely blocks are asked, as a share of the rounds' tolerance; and when all sites are explored."""
 MOST_IDLE = 200
 WORST = 2
 """Violated cuts of a block and kind that enter the LP at a time."""
@@ -184,6 +186,7 @@ class Master:
         serve: bool = False,
         cutoff: float = INFINITY,
         co2: dict[str, float] | None = None,
+        near: float | None = None,
         on_round: Callable[[int, float, float], None] | None = None,
     ) -> Relaxed | None:
         """In-out rounds on the continuous relaxation of (a variant of) the planning arrays.
@@ -192,9 +195,10 @@ class Master:
         point what they cannot serve, and halfway between it and the best point so far what
         they cost, and adds cuts. CO2 is priced at the LP's dual, or as given. With ``serve`` a
         plan is sought: a little more than the load must be served, and rounds go on until it
-        is. They end early when the LP costs more than ``cutoff``. None if the rows are
-        infeasible.
+        is. They end early when the LP costs more than ``cutoff``. Blocks are asked as closely as
+        the tolerance needs, or to the share ``near``. None if the rows are infeasible.
         """
+        near = ASKED_NEAR * tolerance if near is None else near
         lp = _LazyLP(self.pool, arrays, self.reduced(arrays), cuts)
         fixed_co2, known = co2, self.known
         center, estimate = start, np.inf
@@ -229,10 +233,10 @@ class Master:
                 lp.extend(x)
                 continue
             waited = 0
-            near = np.isfinite(estimate) and (
+            done = np.isfinite(estimate) and (
                 estimate - solution.value <= tolerance * abs(estimate)
             )
-            if near and (not serve or short <= SERVED_SHORT * load):
+            if done and (not serve or short <= SERVED_SHORT * load):
                 break
             # Halfway to a poor centre would only halve what is missing: go to the LP's point.
             poor = not np.isfinite(estimate) or estimate - solution.value > 0.3 * abs(estimate)
@@ -241,14 +245,14 @@ class Master:
                 alone = False
                 try_x = 0.5 * (x + center)
                 try_co2 = {g: 0.5 * (co2[g] + center_co2[g]) for g in co2}
-            value, news, over = known.evaluate(try_x, try_co2, arrays.cost, arrays.constant)
+            value, news, over = known.evaluate(try_x, try_co2, arrays.cost, arrays.constant, near)
             known.learn(news, x)
             known.require_quotas(x, over)
             if value < estimate or center_co2 is None:
                 center, estimate, center_co2 = try_x, value, try_co2
             if not lp.extend(x) and not alone:
                 # The middle gave nothing new: ask at the LP's own point.
-                value, news, over = known.evaluate(x, co2, arrays.cost, arrays.constant)
+                value, news, over = known.evaluate(x, co2, arrays.cost, arrays.constant, near)
                 if value < estimate:
                     center, estimate, center_co2 = x, value, co2
                 known.learn(news)
@@ -281,7 +285,7 @@ class Master:
         )  # fmt: skip
         self.relax(
             variant, rounds=rounds, tolerance=1e-3, deadline=deadline, co2=relaxed.co2_price,
-            cuts=relaxed.tight,
+            cuts=relaxed.tight, near=EXPLORE_NEAR,
         )  # fmt: skip
 
     def _margins(self, x: np.ndarray, missing: dict[tuple[str, int], float]) -> np.ndarray:

@@ -1,4 +1,7 @@
-"""Billed demand in the specialised oracle: against HiGHS, and against what can be worked out."""
+"""Billed demand and contracts that share a connection, in the specialised oracle.
+
+Against HiGHS, and against what can be worked out by hand.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,14 @@ PEAK: dict[str, Any] = {
 }  # fmt: skip
 
 
-def block(minimum_share: float = 0.0, *, battery: bool = True) -> Case:
-    """A quarter of one site: grid whose use in forty hours a month is billed, dear engines, sun, and a battery."""
+def block(
+    minimum_share: float = 0.0, *, battery: bool = True, contracts: int = 0, billed: bool = True
+) -> Case:
+    """A quarter of one site: grid, dear engines, sun.
+
+    With a battery, contracts that deliver through the connection, cheaper and dearer than it,
+    and a charge on its use in forty hours a month.
+    """
     rows = base([("q1", "2027-01-01", 3)])
     add_grid(rows, 30.0, 0.0)
     rows["technologies"].append(technology("sun", "variable"))
@@ -34,19 +43,37 @@ def block(minimum_share: float = 0.0, *, battery: bool = True) -> Case:
         rows["site_technologies"].append({"site": "*", "technology": "battery", "max_mw": 20})
     rows["tariffs"][0]["energy_price_usd_per_mwh"] = 40
     name = rows["tariffs"][0]["tariff"]
-    rows["tariff_charges"] = [PEAK | {"tariff": name, "minimum_share": minimum_share}]
+    if billed:
+        rows["tariff_charges"] = [PEAK | {"tariff": name, "minimum_share": minimum_share}]
+    # All that is offered must be paid: in the hours only the adder counts, against 40 or less.
+    rows["tariffs"][0]["price_profile"] = "price"
+    rows["contracts"] = [
+        {"contract": f"c{k}", "kind": "sleeved", "market": "ERCOT", "profile": profile,
+         "price_usd_per_mwh": 30, "term_years": 10, "adder_usd_per_mwh": adder}
+        for k, (profile, adder) in enumerate([("wind", 3), ("sun", 75)][:contracts])
+    ]  # fmt: skip
+    rows["site_contracts"] = [
+        {"site": "*", "contract": c["contract"], "max_mw": 40} for c in rows["contracts"]
+    ]
     return case(rows)
 
 
-def task(prepared: Case, seed: int, purpose: str = "cost") -> Task:
-    """The site's block with sizes drawn by the seed, a connection that can carry its load."""
+def task(prepared: Case, seed: int, purpose: str = "cost", connection_mw: float = 25.0) -> Task:
+    """The site's block with sizes drawn by the seed; 25 MW of connection can carry its load."""
     random = np.random.default_rng(seed)
     (site,) = prepared.sites.values()
-    sizes = {"it_mw:": 15.0, "mw:battery": 6.0, "mwh:battery": 20.0, "mw:sun": 25.0, "mw:": 5.0}
+    sizes = {
+        "it_mw:": 15.0,
+        "ppa_mw:": 30.0,
+        "mw:battery": 6.0,
+        "mwh:battery": 20.0,
+        "mw:sun": 25.0,
+        "mw:": 5.0,
+    }
     x = []
     for name in links.names(prepared, site):
         size = next((s for start, s in sizes.items() if name.startswith(start)), 0.0)
-        x.append(25.0 if name == links.FIRM else size * random.uniform(0.4, 1.0))
+        x.append(connection_mw if name == links.FIRM else size * random.uniform(0.4, 1.0))
         if name.startswith(links.TAKEN):
             x[-1] = 1.0
     return Task(site.site, 0, np.array(x), 0.0, purpose=purpose, keep_dispatch=True)
@@ -67,6 +94,28 @@ def test_billed_demand_costs_what_highs_finds(
     # Its cut is valid there, and nearly reaches the cost.
     assert quick.cut @ asked.x <= exact.priced * (1 + 1e-9)
     assert quick.cut @ asked.x >= exact.priced * (1 - 1e-4)
+
+
+@pytest.mark.parametrize("contracts", [1, 2])
+@pytest.mark.parametrize("billed", [True, False])
+@pytest.mark.parametrize("purpose", ["cost", ADEQUACY])
+@pytest.mark.parametrize("seed", range(2))
+def test_deliveries_share_the_connection_as_in_highs(
+    seed: int, purpose: str, billed: bool, contracts: int
+) -> None:
+    prepared = block(0.5, contracts=contracts, billed=billed)
+    blocks, asked = Blocks(prepared), task(prepared, seed, purpose, connection_mw=9.0)
+    quick = OneStorageOracle(blocks, 1e-7).solve(asked)
+    exact = HighsOracle(blocks, 1e-9).solve(asked)
+    assert quick is not None and quick.dispatch is not None
+    near = 2e-4 if billed else 1e-6
+    assert quick.priced == pytest.approx(exact.priced, rel=near, abs=1e-4)
+    assert quick.cut @ asked.x <= exact.priced * (1 + 1e-9) + 1e-6
+    assert quick.cut @ asked.x == pytest.approx(exact.priced, rel=near, abs=1e-4)
+    groups = blocks.shape(asked.site, 0).groups
+    through = sum(quick.dispatch[g] for n, g in groups.items() if n.startswith(("import", "deliv")))
+    # More is contracted than the connection carries, so that in some hours it must choose.
+    assert np.max(through) == pytest.approx(9.0)
 
 
 def test_a_minimum_above_all_use_is_billed_and_nothing_is_saved_by_holding_back() -> None:

@@ -15,6 +15,8 @@ from optimizer.solving.truth import operates
 
 NEWS = 1e-4
 SHORT = 1e-4
+LEARN_NEAR = 1e-3
+"""Relative distance of cost and cut with which a block's answer is taken."""
 """Share of load from which a block counts as short."""
 
 
@@ -116,7 +118,7 @@ class Known:
             for p, period in enumerate(self.case.periods):
                 if operates(self.case.sites[site], self.names[site], at[:, p]):
                     price = co2.get(period.group, 0.0) / period.pass_weight
-                    yield Task(site, p, at[:, p], price)
+                    yield Task(site, p, at[:, p], price, near=LEARN_NEAR)
 
     def _keep(self, outcome: Outcome, points: Mapping[str, np.ndarray]) -> None:
         """Keep an outcome's cuts where they say something new at the site's own points."""

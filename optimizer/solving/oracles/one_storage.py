@@ -6,15 +6,16 @@ bounds, and the cut made from its prices must reach its cost. What does not is l
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from optimizer.model.blocks import links
 from optimizer.model.blocks.assembly import Shape
 from optimizer.preparing.case import Asset
-from optimizer.solving.oracles import kernel, peaks
+from optimizer.solving.oracles import connection, kernel, peaks
 from optimizer.solving.oracles.blocks import Blocks
+from optimizer.solving.oracles.connection import SERVICE_ROW, Connection
 from optimizer.solving.oracles.task import ADEQUACY, COST, Outcome, Task, dot, outcome
 
 PASSES = 10
@@ -22,6 +23,8 @@ QUOTA_ROUNDS, PEAK_ROUNDS = 16, 16
 BILLED_NEAR = 3e-5
 """Relative distance of cut and cost at which an answer with billed peaks is proven, unless much
 better is asked: the last digits cost more than HiGHS."""
+MOST_UNDERSTATED = 0.01
+"""Share by which an answer may fall short at a quota's price, whatever was asked."""
 LEAST = 1e-7
 """A storage of less than this share of the block's largest link is none."""
 PROBE = 1e-5
@@ -34,6 +37,7 @@ SEGMENTS = 1 << 19
 class _Plain:
     """A shape in this oracle's terms: columns of each supply, the storage, the links in MW.
 
+    ``supplies`` are all that serve load, ``grid`` those of them through the connection.
     ``quotas`` are rows of carbon-free targets with what a MWh of each column uses of them;
     ``peaks`` is billed demand, ``zones`` the part of the block to which each hour belongs.
     """
@@ -41,6 +45,7 @@ class _Plain:
     shape: Shape
     sizes: np.ndarray
     supplies: tuple[slice, ...]
+    grid: Connection | None
     export: slice | None
     storage: Asset | None
     quotas: tuple[tuple[int, np.ndarray], ...]
@@ -50,13 +55,17 @@ class _Plain:
 
 @dataclass(frozen=True, eq=False)
 class _Posed:
-    """A task in this oracle's terms, scaled: bounds, right-hand sides, running cost."""
+    """A task in this oracle's terms, scaled: bounds, right-hand sides, running cost.
+
+    ``near`` is the relative distance at which a price of a quota is good enough.
+    """
 
     key: tuple[str, int, str]
     plain: _Plain
     upper: np.ndarray
     rhs: np.ndarray
     priced: np.ndarray
+    near: float
 
 
 class _Work:
@@ -101,7 +110,10 @@ class OneStorageOracle:
         plain: _Plain | None = None
         quotas = _quotas(shape)
         known |= set(quotas)
-        billed = peaks.find(shape, known)
+        grid = connection.find(shape)
+        if grid is not None and grid.service is not None:
+            known.add(SERVICE_ROW)
+        billed = peaks.find(shape, known, grid)
         if len(assets) <= 1 and billed is not None:
             plain = _Plain(
                 shape=shape,
@@ -112,8 +124,9 @@ class OneStorageOracle:
                 supplies=tuple(
                     part
                     for name, part in shape.groups.items()
-                    if name == "import" or name.startswith("generation:")
+                    if _is_supply(name) and name != "export"
                 ),
+                grid=grid,
                 export=shape.groups.get("export"),
                 storage=next(iter(assets.values()), None),
                 quotas=tuple(quotas.values()),
@@ -142,7 +155,8 @@ class OneStorageOracle:
         priced = cost + task.co2_price * counted if task.co2_price else cost
         scale = max(float(task.x[plain.sizes].max(initial=0.0)), 1e-9)
         x = task.x / scale
-        posed = _Posed(task.block, plain, shape.upper @ x, shape.rhs @ x, priced)
+        near = max(0.2 * self.tolerance, min(0.5 * task.near, MOST_UNDERSTATED))
+        posed = _Posed(task.block, plain, shape.upper @ x, shape.rhs @ x, priced, near)
         rows = [(shape.water_row, shape.water)]
         if task.co2_price is None:
             rows.append((shape.co2_row, counted))
@@ -152,8 +166,8 @@ class OneStorageOracle:
             (row, used) for row, used in rows
             if solved is not None and dot(used, solved[0]) > posed.rhs[row] + 0.1 * FEASIBLE
         ]  # fmt: skip
-        if len(over) == 1:
-            solved = self._within(posed, *over[0])
+        if solved is not None and len(over) == 1:
+            solved = self._within(posed, *over[0], solved)
         # A dispatch that is kept is a result: its rows must hold in MW, not only relatively.
         near = min(FEASIBLE, KEPT_MW / scale) if task.keep_dispatch else FEASIBLE
         if solved is None or not self._feasible(task, posed, solved[0], near):
@@ -192,21 +206,22 @@ class OneStorageOracle:
         return bool(off.max() <= near and values.min() >= 0.0 and (values - upper).max() <= near)
 
     def _within(
-        self, posed: _Posed, row: int, used: np.ndarray
+        self, posed: _Posed, row: int, used: np.ndarray, free: tuple[np.ndarray, np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray] | None:
         """A dispatch whose use of a quota is its limit: a mix of two at one price of the quota.
 
-        Cost less price x what is left of the quota is concave in the price; the next price is
-        where the lines of a dispatch within the quota and one above it meet.
+        ``free`` is the answer without the quota, which uses more. Cost less price x what is left
+        of the quota is concave in the price; the next price is where the lines of a dispatch
+        within the quota and one above it meet.
         """
         limit = max(float(posed.rhs[row]), 0.0)
         most = float(used.max(initial=0.0))
         dearest = float(posed.priced[posed.plain.shape.groups["unserved"]][0])
-        sides: dict[bool, tuple[float, float, np.ndarray]] = {}
+        values, best = free
+        reached = dot(posed.priced, values)
+        sides = {False: (reached, dot(used, values), values)}
         highest = 1.01 * dearest / max(float(used[used > 0].min(initial=most)), 1e-9)
         price = self._quota_price.get((*posed.key, row), 0.01 * dearest / most)
-        best: np.ndarray | None = None
-        reached = -np.inf
         for _ in range(QUOTA_ROUNDS):
             solved = self._dispatch(posed, posed.priced + price * used)
             if solved is None:
@@ -222,21 +237,20 @@ class OneStorageOracle:
             if True not in sides:
                 # At the highest price nothing that uses the quota is worth its while.
                 price = min(max(8.0 * price, 0.02 * dearest / most), highest)
-            elif False not in sides:
-                price *= 0.2
             else:
                 (c_in, u_in, _), (c_out, u_out, _) = sides[True], sides[False]
                 if u_out - u_in <= 1e-12 * max(1.0, limit):
                     break
                 share = (limit - u_in) / (u_out - u_in)
                 mixed = c_in + share * (c_out - c_in)
-                if mixed - reached <= 0.2 * self.tolerance * abs(mixed):
+                least = FEASIBLE if posed.key[2] == ADEQUACY else 0.0
+                if mixed - reached <= max(posed.near * abs(mixed), least):
                     break
                 price = (c_in - c_out) / (u_out - u_in)
-        if True not in sides or best is None:
+        if True not in sides:
             return None
         values = sides[True][2]
-        if False in sides and sides[False][1] > sides[True][1]:
+        if sides[False][1] > sides[True][1]:
             share = (limit - sides[True][1]) / (sides[False][1] - sides[True][1])
             values = values + share * (sides[False][2] - values)
         return values, best
@@ -249,34 +263,33 @@ class OneStorageOracle:
 
     def _billed(self, posed: _Posed, priced: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """A dispatch whose peaks cost least with what they save, and prices that prove it."""
-        plain, shape = posed.plain, posed.plain.shape
-        metered = shape.groups["import"]
-        own = posed.upper[metered]
+        plain, shape, grid = posed.plain, posed.plain.shape, posed.plain.grid
+        assert grid is not None
+        own = grid.most(posed.upper, posed.rhs)
         columns = [p.column for p in plain.peaks]
         floor = np.array([max(0.0, -posed.rhs[p.floors].min(initial=0.0)) for p in plain.peaks])
         highest, rates = posed.upper[columns], priced[columns]
+        if not (rates > 0.0).any():
+            return self._free(posed, priced, floor)
         known = np.where(rates > 0.0, self._levels.get(posed.key, highest), highest)
         searches = [peaks.Search(*of) for of in zip(floor, highest, known, strict=True)]
         best: np.ndarray | None = None
         least = np.inf
         for _ in range(PEAK_ROUNDS):
-            upper, caps = posed.upper.copy(), own.copy()
+            caps = own.copy()
             for peak, search in zip(plain.peaks, searches, strict=True):
                 caps[peak.hours] = np.minimum(caps[peak.hours], search.level)
-            upper[metered] = caps
-            solved = self._unbilled(replace(posed, upper=upper), priced)
+            solved = self._unbilled(posed, priced, caps, probe=False)
             if solved is None:
                 return None
             values, prices = solved
-            bought = values[metered]
-            for peak, low in zip(plain.peaks, floor, strict=True):
-                values[peak.column] = max(float(bought[peak.hours].max()), low)
+            _bill(plain, values, floor)
             cost = dot(priced, values)
             if cost < least:
                 least, best = cost, values
-            near = 0.2 * self._near(plain) * abs(cost) / len(searches)
+            near = max(0.2 * self._near(plain), posed.near) * abs(cost) / len(searches)
             by_zone = self._by_zone(plain, priced, values, prices)
-            saved = np.maximum(prices[shape.balance] - priced[metered], 0.0)
+            saved = grid.worth(posed.upper, priced, caps, prices[shape.balance])
             for peak, search, rate in zip(plain.peaks, searches, rates, strict=True):
                 at = peak.hours
                 binds = (caps[at] >= search.level) & (search.level < own[at])
@@ -293,6 +306,20 @@ class OneStorageOracle:
             return None
         self._levels[posed.key] = best[columns]
         return best, proof
+
+    def _free(
+        self, posed: _Posed, priced: np.ndarray, floor: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """A dispatch whose peaks cost nothing: they only bound what the connection carries."""
+        plain = posed.plain
+        assert plain.grid is not None
+        most = plain.grid.most(posed.upper, posed.rhs).copy()
+        for peak in plain.peaks:
+            most[peak.hours] = np.minimum(most[peak.hours], posed.upper[peak.column])
+        solved = self._unbilled(posed, priced, most)
+        if solved is not None:
+            _bill(plain, solved[0], floor)
+        return solved
 
     @staticmethod
     def _by_zone(
@@ -318,12 +345,13 @@ class OneStorageOracle:
         With what each hour bears added to the price of import, nothing needs to be billed.
         """
         plain = posed.plain
-        first = plain.shape.groups["import"].start
+        assert plain.grid is not None
         dearer = priced.copy()
         shares = [search.share() for search in searches]
         for peak, share in zip(plain.peaks, shares, strict=True):
             if share is not None:
-                np.add.at(dearer, first + peak.hours, share)
+                for part in plain.grid.parts:
+                    np.add.at(dearer, part.start + peak.hours, share)
         solved = self._unbilled(posed, dearer)
         if solved is None:
             return None
@@ -336,12 +364,23 @@ class OneStorageOracle:
                 prices[tight] = min(0.0, float(np.sum(borne)) - float(priced[peak.column]))
         return prices
 
-    def _unbilled(self, posed: _Posed, priced: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-        """The same with import as bounded by its columns, and nothing billed."""
-        plain, upper = posed.plain, posed.upper
+    def _unbilled(
+        self, posed: _Posed, priced: np.ndarray, most: np.ndarray | None = None, *,
+        probe: bool = True,
+    ) -> tuple[np.ndarray, np.ndarray] | None:  # fmt: skip
+        """The same with nothing billed; the connection carries ``most``, or all that it can.
+
+        Without ``probe`` prices do not tell what a store would be worth that is not there.
+        """
+        plain, upper, grid = posed.plain, posed.upper, posed.plain.grid
         shape = plain.shape
         load = posed.rhs[shape.balance]
-        caps = [upper[part] for part in plain.supplies]
+        bounds = {part.start: upper[part] for part in plain.supplies}
+        if grid is not None:
+            most = grid.most(upper, posed.rhs) if most is None else most
+            shared = grid.bounds(upper, priced, most)
+            bounds |= {part.start: b for part, b in zip(grid.parts, shared, strict=True)}
+        caps = [bounds[part.start] for part in plain.supplies]
         dear = [priced[part] for part in plain.supplies]
         if plain.export is not None:
             # Selling is a load that any supply dearer than the price may decline.
@@ -353,7 +392,8 @@ class OneStorageOracle:
         # The kernel leaves load unserved last; a supply that is dearer than that is never used.
         dearest = float(posed.priced[shape.groups["unserved"]][0])
         cost = np.array(dear)
-        solved = self._operate(posed, load, np.where(cost < dearest, caps, 0.0), cost)
+        caps_used = np.where(cost < dearest, caps, 0.0)
+        solved = self._operate(posed, load, caps_used, cost, probe=probe)
         if solved is None:
             return None
         made, unserved, charge, discharge, state, price, worth = solved
@@ -361,6 +401,9 @@ class OneStorageOracle:
         prices[shape.balance] = price
         for k, part in enumerate(plain.supplies):
             values[part] = made[k]
+        if grid is not None and grid.service is not None:
+            assert most is not None
+            prices[grid.service] = -grid.worth(upper, priced, most, price)
         if plain.export is not None:
             values[plain.export] = np.maximum(upper[plain.export] - made[-1], 0.0)
         values[shape.groups["unserved"]] = unserved
@@ -373,7 +416,7 @@ class OneStorageOracle:
         return values, prices
 
     def _operate(
-        self, posed: _Posed, load: np.ndarray, caps: np.ndarray, dear: np.ndarray
+        self, posed: _Posed, load: np.ndarray, caps: np.ndarray, dear: np.ndarray, *, probe: bool
     ) -> tuple[np.ndarray, ...] | None:
         plain, groups, key = posed.plain, posed.plain.shape.groups, posed.key
         order = np.empty((len(load), len(caps)), dtype=np.int8)
@@ -386,13 +429,13 @@ class OneStorageOracle:
         energy = float(posed.upper[groups[f"soc:{name}"]][0])
         if min(power, energy) >= LEAST:
             return self._run(load, caps, dear, order, dearest, plain.storage, power, energy, key)
+        alone = self._run(load, caps, dear, order, dearest, None, 0.0, 0.0, key)
+        if alone is None or not probe:
+            return alone
         # Without power or energy there is no storage, but a very small one tells its worth.
         power, energy = max(power, PROBE), max(energy, PROBE)
-        probe = self._run(load, caps, dear, order, dearest, plain.storage, power, energy, key)
-        alone = self._run(load, caps, dear, order, dearest, None, 0.0, 0.0, key)
-        if probe is None or alone is None:
-            return alone
-        return (*alone[:5], *probe[5:])
+        small = self._run(load, caps, dear, order, dearest, plain.storage, power, energy, key)
+        return alone if small is None else (*alone[:5], *small[5:])
 
     def _run(
         self, load: np.ndarray, caps: np.ndarray, dear: np.ndarray, order: np.ndarray,
@@ -503,6 +546,14 @@ class OneStorageOracle:
         return (best + 1) % len(state), float(full[best] >= empty[best]), value
 
 
+def _bill(plain: _Plain, values: np.ndarray, floor: np.ndarray) -> None:
+    """Set billed demand to the highest use of the connection, or to its floor."""
+    assert plain.grid is not None
+    used = sum((values[part] for part in plain.grid.parts), start=np.zeros(len(plain.zones)))
+    for peak, low in zip(plain.peaks, floor, strict=True):
+        values[peak.column] = max(float(used[peak.hours].max()), low)
+
+
 def _quotas(shape: Shape) -> dict[str, tuple[int, np.ndarray]]:
     """Rows of carbon-free targets that are like one of CO2: use of supplies and of export."""
     found = {}
@@ -516,4 +567,4 @@ def _quotas(shape: Shape) -> dict[str, tuple[int, np.ndarray]]:
 
 
 def _is_supply(name: str) -> bool:
-    return name in ("import", "export") or name.startswith("generation:")
+    return name in ("import", "export") or name.startswith(("generation:", "delivery:"))

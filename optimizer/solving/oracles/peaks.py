@@ -1,7 +1,7 @@
 """Billed demand of a block: the least cost of a month's peak with what it saves.
 
-A demand charge bills the highest import in some hours of a month. With the peaks given, a block
-is a plain one whose import is capped; its cost with the charge is convex in the peaks, and what
+A demand charge bills the highest use of the connection in some hours of a month. With the peaks given, a block
+is a plain one whose connection is capped; its cost with the charge is convex in the peaks, and what
 one more MW of import would save says where the best ones lie. Months hardly meet (only by what
 a store carries over), so that all are searched side by side, each by the point at which the
 lines of a peak too low and one too high meet. What an hour's import is worth at these two, mixed
@@ -18,6 +18,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from optimizer.model.blocks.assembly import Shape
+from optimizer.solving.oracles.connection import Connection
 
 FIRST_STEP, STEP_GROWTH = 2e-3, 6.0
 """Steps away from the level known before, as a share of the highest."""
@@ -30,7 +31,7 @@ class Peak:
     Parameters
     ----------
     column : of billed demand
-    rows : import(t) - billed <= 0, a row for each hour
+    rows : all that goes through the connection - billed <= 0, a row for each hour
     hours : position of these hours in the block
     floors : rows -billed <= -(a floor)
     """
@@ -41,28 +42,36 @@ class Peak:
     floors: np.ndarray
 
 
-def find(shape: Shape, known: Collection[str]) -> tuple[Peak, ...] | None:
+def find(
+    shape: Shape, known: Collection[str], connection: Connection | None
+) -> tuple[Peak, ...] | None:
     """The peaks of a block; None if it has rows of another kind than these and those known."""
     unknown = [part for name, part in shape.rows.items() if name not in known]
     if not unknown:
         return ()
-    metered = shape.groups.get("import")
     rows = np.concatenate([np.arange(part.start, part.stop) for part in unknown])
-    if metered is None or shape.equality[rows].any():
+    if connection is None or shape.equality[rows].any():
         return None
     matrix = sp.csr_matrix(shape.matrix[rows])
     entries = matrix.tocoo()
-    is_import = (entries.col >= metered.start) & (entries.col < metered.stop)
-    if not (entries.data == np.where(is_import, 1.0, -1.0)).all():
+    at_hour = np.full(shape.matrix.shape[1], -1)
+    for part in connection.parts:
+        at_hour[part] = np.arange(part.stop - part.start)
+    is_metered = at_hour[entries.col] >= 0
+    if not (entries.data == np.where(is_metered, 1.0, -1.0)).all():
         return None
-    imports = np.bincount(entries.row[is_import], minlength=len(rows))
-    billed = np.bincount(entries.row[~is_import], minlength=len(rows))
-    if imports.max() > 1 or not (billed == 1).all() or shape.rhs[rows[imports == 1]].nnz:
+    metered = np.bincount(entries.row[is_metered], minlength=len(rows))
+    billed = np.bincount(entries.row[~is_metered], minlength=len(rows))
+    if not np.isin(metered, (0, len(connection.parts))).all():
+        return None
+    if not (billed == 1).all() or shape.rhs[rows[metered > 0]].nnz:
         return None
     column = np.empty(len(rows), dtype=int)
-    column[entries.row[~is_import]] = entries.col[~is_import]
+    column[entries.row[~is_metered]] = entries.col[~is_metered]
     hour = np.full(len(rows), -1)
-    hour[entries.row[is_import]] = entries.col[is_import] - metered.start
+    hour[entries.row[is_metered]] = at_hour[entries.col[is_metered]]
+    if not (hour[entries.row[is_metered]] == at_hour[entries.col[is_metered]]).all():
+        return None
     made = []
     for billing in np.unique(column):
         mine, floors = (column == billing) & (hour >= 0), (column == billing) & (hour < 0)
