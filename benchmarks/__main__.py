@@ -35,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--cap", type=float, default=FIELDS["cap_s"], help="most seconds of a peer")
     run.add_argument("--peer-gb", type=float, default=FIELDS["peer_gb"], help="memory of a peer")
     run.add_argument("--no-peers", action="store_true")
+    run.add_argument("--cases", nargs="+", default=(), help="of growth, those that run")
     run.add_argument("--gap", type=float, help="at which solves end; else the smallest asked")
     table = commands.add_parser("table", help="tables in Markdown")
     table.add_argument("files", nargs="+", type=Path, metavar="FILE.json")
@@ -49,7 +50,7 @@ def run_all(given: argparse.Namespace, folder: Path) -> list[Record]:
     """Run the benchmarks that are named; every record is written as soon as it is there."""
     options = Options(
         folder=folder, threads=given.threads, hours=given.hours, cap_s=given.cap,
-        peer_gb=given.peer_gb, peers=not given.no_peers, gap=given.gap,
+        peer_gb=given.peer_gb, peers=not given.no_peers, gap=given.gap, cases=tuple(given.cases),
     )  # fmt: skip
     names = list(REGISTRY) if "all" in given.names else list(dict.fromkeys(given.names))
     records, made = [], stamp()

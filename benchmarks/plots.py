@@ -116,8 +116,7 @@ def draw_all(records: list[Record], folder: Path) -> list[Path]:
     ]
 
     def job(name: str, entry: Growth) -> Callable[[], Path | None]:
-        mine = [r for r in records if r["benchmark"] == name]
-        return lambda: growth(entry, mine, folder / f"benchmark_{name}.svg")
+        return lambda: growth(entry, entry.mine(records), folder / f"benchmark_{name}.svg")
 
     jobs += [job(name, e) for name, e in REGISTRY.items() if isinstance(e, Growth)]
     style: Any = STYLE

@@ -39,6 +39,7 @@ class Options:
     peer_gb : address space that a peer may take [GiB]
     peers : whether peers run
     gap : at which solves end; None: the smallest that is spoken of
+    cases : of a benchmark over several sizes, those that run; none: all
     """
 
     folder: Path
@@ -48,6 +49,7 @@ class Options:
     peer_gb: float = 16.0
     peers: bool = True
     gap: float | None = None
+    cases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -618,7 +620,18 @@ class Growth:
     def run(self, options: Options) -> Iterator[Record]:
         """From small to large."""
         for source in self.sources:
+            if options.cases and source.name not in options.cases:
+                continue
             yield run_product(source, self.gap, self.limit_s, options)
+
+    def mine(self, records: list[Record]) -> list[Record]:
+        """Its runs, and those of other benchmarks with one of its cases to the same gap."""
+        names = {s.name for s in self.sources}
+        return [
+            r for r in records
+            if r["benchmark"] == self.name
+            or (r.get("case") in names and r.get("asked_gap") == self.gap)
+        ]  # fmt: skip
 
     def rows(self, records: list[Record]) -> list[Row]:
         """One line, over the cases that reached the gap; a bar needs all of them."""
@@ -743,6 +756,16 @@ class BlockRows:
 
 
 S_200X20 = Made(200, quarters=20)
+
+
+def records_of(name: str, records: list[Record]) -> list[Record]:
+    """The records that a benchmark tells."""
+    entry = REGISTRY[name]
+    if isinstance(entry, Growth):
+        return entry.mine(records)
+    return [r for r in records if r["benchmark"] == name]
+
+
 REGISTRY: dict[str, Benchmark] = {
     entry.name: entry
     for entry in (

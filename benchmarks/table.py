@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from benchmarks.registry import REGISTRY, Record
+from benchmarks.registry import REGISTRY, Record, records_of
 
 BEGIN, END = "<!-- benchmarks -->", "<!-- end of benchmarks -->"
 QUIET = 0.5
@@ -66,7 +66,7 @@ def tables(records: list[Record]) -> str:
         return "No records."
     rows = [*provenance(records), "", line(HEAD), "|" + "---|" * len(HEAD)]
     for name, entry in REGISTRY.items():
-        mine = [r for r in records if r["benchmark"] == name]
+        mine = records_of(name, records)
         for row in entry.rows(mine) if mine else ():
             cells = (row.case, row.asked, row.aim, row.reached, row.peer, row.met)
             rows.append(line((f"`{name}`: {cells[0]}", *cells[1:])))

@@ -135,6 +135,14 @@ def test_tables_judge_all_kinds_of_entries() -> None:
     assert "machine was busy" in tables(made)
 
 
+def test_growth_takes_runs_of_the_same_case_and_gap_wherever_they_were_made() -> None:
+    entry = REGISTRY["sites"]
+    assert isinstance(entry, Growth)
+    same = record("2000x20", "2000x20", sites=2000) | {"asked_gap": entry.gap}
+    other = record("200x20", "200x20", sites=200) | {"asked_gap": 0.02}
+    assert entry.mine([same, other]) == [same]
+
+
 def test_a_missed_gap_is_not_a_pass() -> None:
     entry = REGISTRY["sites"]
     assert isinstance(entry, Growth)
