@@ -28,6 +28,7 @@ class Contract:
     Parameters
     ----------
     volume : energy offered in each hour for each MW [MWh/MW]
+    as_produced : its volume follows the weather, so that a forecast of it may be off
     energy : the same in one pass of each period [MWh/MW]
     price : what a MWh costs in each period [k$/MWh]
     adder : what the utility takes for each MWh delivered [k$/MWh]
@@ -45,6 +46,7 @@ class Contract:
     kind: str
     market: str
     counterparty: str
+    as_produced: bool
     volume: np.ndarray
     energy: np.ndarray
     price: np.ndarray
@@ -218,6 +220,7 @@ def _contract(
         kind=row["kind"],
         market=row["market"],
         counterparty=row["counterparty"],
+        as_produced=row["shape"] == "as_produced",
         volume=shared(volume),
         energy=np.array([float(volume[p.hours].sum()) for p in periods]),
         price=price,

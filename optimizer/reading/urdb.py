@@ -1,7 +1,9 @@
 """Rates of the public Utility Rate Database (OpenEI) as rows of `tariffs` and `tariff_charges`.
 
-The format is that of the API, versions 3 to 8: a JSON object with ``items``, or one rate. Rates
-are in USD/kWh and USD/kW; schedules give the number of a period for each month and hour.
+The format is that of the API, versions 3 to 8: a JSON object with ``items``, or one rate; also as
+a JSON string, in which some programs keep the answer. The database's bulk file names its fields
+otherwise (``ALIASES``). Rates are in USD/kWh and USD/kW; schedules give the number of a period for
+each month and hour.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -24,6 +27,26 @@ from optimizer.tables import BY_NAME
 Row = dict[str, Any]
 Hours = frozenset[int]
 MONTHS, DAY = 12, frozenset(range(24))
+DAYS = 365 / MONTHS
+"""Days of a mean month, of what the database counts by the day."""
+ALIASES = {
+    "ratename": "name", "utilityname": "utility", "energyratestrux": "energyratestructure",
+    "energyweekdaysched": "energyweekdayschedule", "energyweekendsched": "energyweekendschedule",
+    "demandratestrux": "demandratestructure", "demandweekdaysched": "demandweekdayschedule",
+    "demandweekendsched": "demandweekendschedule", "flatdemandstrux": "flatdemandstructure",
+    "coincidentratestrux": "coincidentratestructure", "coincidentsched": "coincidentschedule",
+    "flatdemandunits": "flatdemandunit", "demandrateunits": "demandrateunit",
+    "coincidentrateunits": "coincidentrateunit", "demandmin": "peakkwcapacitymin",
+    "demandmax": "peakkwcapacitymax", "mindemand": "peakkwcapacitymin",
+    "maxdemand": "peakkwcapacitymax", "demandreactpwrcharge": "demandreactivepowercharge",
+    "energykeyvals": "energyattrs", "demandkeyvals": "demandattrs", "fixedkeyvals": "fixedattrs",
+}  # fmt: skip
+"""Names of the bulk file, in small letters, and those of the API."""
+BLOCKS = {"kwh": (False, False), "kwh daily": (False, True), "kwh/kw": (True, False),
+          "kwh/kw daily": (True, True)}  # fmt: skip
+"""Units of energy tiers: whether they are hours of use, and whether they are of a day."""
+LARGE = ("commercial", "industrial", "")
+"""Sectors whose rates a large load may take."""
 UNKNOWN = {
     "demandreactivepowercharge": "the charge for reactive power",
     "annualmincharge": "the minimum charge of a year",
@@ -64,12 +87,17 @@ def read_rates(path: Path, reference_year: int = 2012) -> Converted:
             f"{path} is not JSON: line {error.lineno}, column {error.colno}: {error.msg}. Save the "
             "answer of the rate's API page as it is."
         ) from error
+    if isinstance(data, str):
+        try:
+            data = json.loads(data)
+        except json.JSONDecodeError:
+            data = None
     items = data.get("items", [data]) if isinstance(data, dict) else data
     if not isinstance(items, list) or not items or not all(isinstance(i, dict) for i in items):
         raise UsageError(f"{path} has no rates: expected an object with items, or one rate.")
     found = Converted()
     for number, item in enumerate(items, 1):
-        rate = {str(key).lower(): value for key, value in item.items()}
+        rate = _fields(item)
         if not any(key.endswith(("structure", "firstmeter", "monthlycharge")) for key in rate):
             raise UsageError(
                 f"{path}: item {number} is not a rate of the Utility Rate Database: it has neither "
@@ -96,6 +124,9 @@ class _Rate:
         self.name = wanted
         while self.name in taken:
             self.name, count = f"{wanted} ({count})", count + 1
+        self.slug, count = _slug(self.name), 2
+        while any(key.startswith(f"{self.slug}_") for key in out.series):
+            self.slug, count = f"{_slug(self.name)}_{count}", count + 1
 
     def note(self, text: str) -> None:
         """Tell what is not expressed."""
@@ -113,11 +144,28 @@ class _Rate:
         self._monthly("minimum_bill", ("mincharge", "minmonthlycharge"), "minchargeunits")
         for key, words in UNKNOWN.items():
             if self.rate.get(key):
-                self.note(f"{words} ({key}) is left out")
+                self.note(f"left out: {words} ({key})")
+        self._who()
+
+    def _who(self) -> None:
+        """Tell whom and when the rate is for: nothing of it is a column."""
         size = [self.rate.get(k) for k in ("peakkwcapacitymin", "peakkwcapacitymax")]
         if any(size):
             self.note(f"it is for customers of {size[0] or 0} to {size[1] or 'any'} kW: check that "
                       "your load is")  # fmt: skip
+        sector = str(self.rate.get("sector") or "")
+        if sector.lower() not in LARGE:
+            self.note(f"it is for the sector {sector}: check that your load may take it")
+        service = str(self.rate.get("servicetype") or "Bundled")
+        if service.lower() != "bundled":
+            self.note(f"its service is {service}, not bundled: add what is bought elsewhere")
+        ended = self.rate.get("enddate")
+        if isinstance(ended, int | float) and ended > 0:
+            day = datetime.fromtimestamp(ended, UTC).date()
+            self.note(f"it ends on {day:%Y-%m-%d}: look for the rate that followed")
+        window = _number(self.rate.get("demandwindow"))
+        if window and window != 60:
+            self.note(f"demand is metered over {window:g} minutes; here the hour's mean is billed")
 
     def _charge(self, **cells: Any) -> None:
         self.out.charges.append({"tariff": self.name, **cells, "source": self._source()})
@@ -166,37 +214,51 @@ class _Rate:
 
     def _energy_tiers(self, tiers: list[Row], cells: Row) -> None:
         prices = [round(1000 * (_number(t.get("rate")) + _number(t.get("adj"))), 6) for t in tiers]
-        units = {str(t.get("unit") or "kWh") for t in tiers[:-1]}
-        if units - {"kWh", "kWh/kW"} or len(units) > 1:
+        units = {str(t.get("unit") or "kWh").strip().lower() for t in tiers[:-1]}
+        ends = [_number(t.get("max")) for t in tiers[:-1]]
+        if units - set(BLOCKS) or len(units) > 1:
             self.note(f"tiers in {', '.join(sorted(units))} are left out: the last tier's price "
                       "holds")  # fmt: skip
-            tiers, prices = tiers[-1:], prices[-1:]
+            prices, ends = prices[-1:], []
+        by_use, daily = BLOCKS[units.pop()] if ends else (False, False)
+        if daily:
+            ends = [end * DAYS for end in ends]
+            self.note(f"tiers by the day are taken as those of a month of {DAYS:.1f} days")
         if any(b < a for a, b in pairwise(prices)):
-            self._falling(tiers, prices, units, cells)
-            tiers, prices = tiers[-1:], prices[-1:]
-        for number, (tier, price) in enumerate(zip(tiers, prices, strict=True), 1):
+            self._falling(ends, prices, by_use, cells)
+            prices, ends = prices[-1:], []
+        if by_use and ends:
+            self.note("tiers by hours of use count each kW of the contract; the database counts "
+                      "each kW of the month's peak: see hours_of")  # fmt: skip
+        for number, price in enumerate(prices, 1):
             end: Row = {}
-            if number < len(tiers):
-                by_use = tier.get("unit") == "kWh/kW"
-                most = float(tier["max"])
+            if number < len(prices):
+                most = ends[number - 1]
                 end = {"tier_to_hours": most} if by_use else {"tier_to_mwh": round(most / 1000, 9)}
             self._charge(**cells, tier=number, price_usd_per_mwh=price, **end)
 
-    def _falling(self, tiers: list[Row], prices: list[float], units: set[str], cells: Row) -> None:
-        """Prices that fall: what lower tiers cost more is fixed once use is above them."""
+    def _falling(self, ends: list[float], prices: list[float], by_use: bool, cells: Row) -> None:
+        """Prices that fall: once use is above the lower tiers, what they cost more is due anyway.
+
+        In blocks of kWh that is a fixed charge. In hours of use it is so much for each kW of the
+        month's peak, which is a demand charge.
+        """
         where = cells.get("window", "energy")
-        if units != {"kWh"} or "hours" in cells or "weekdays" in cells:
+        if set(cells) & {"hours", "weekdays"}:
             self.note(f"prices of {where} fall with use: the last tier's price holds for all of it")
             return
-        begin = extra = 0.0
-        for tier, price in zip(tiers[:-1], prices[:-1], strict=True):
-            extra += (price - prices[-1]) * (float(tier["max"]) - begin) / 1000
-            begin = float(tier["max"])
+        extra = round(_more(ends, prices) / 1000, 6)
         name = f"lower tiers of {where}"
         months = {"months": cells["months"]} if "months" in cells else {}
-        self._charge(charge=name, kind="fixed", price_usd_per_month=round(extra, 6), **months)
+        if by_use:
+            self._charge(charge=name, kind="demand", price_usd_per_kw_month=extra, **months)
+            self.note(f"prices of {where} fall with hours of use: the last tier's price holds, and "
+                      "the difference of the lower ones is a demand charge; exact from "
+                      f"{ends[-1]:,.0f} hours of use a month")  # fmt: skip
+            return
+        self._charge(charge=name, kind="fixed", price_usd_per_month=extra, **months)
         self.note(f"prices of {where} fall with use: the last tier's price holds, and the "
-                  f"difference of the lower ones is fixed; exact above {begin:,.0f} kWh a month")  # fmt: skip
+                  f"difference of the lower ones is fixed; exact above {ends[-1]:,.0f} kWh a month")  # fmt: skip
 
     def _fuel(self) -> None:
         monthly = self.rate.get("fueladjustmentsmonthly")
@@ -239,6 +301,8 @@ class _Rate:
         self._unit("demandrateunit", "the demand charge by time of use")
         plan = self._schedule("demandweekdayschedule", "demandweekendschedule", len(structure))
         for period in plan.periods:
+            if not any(_number(t.get("rate")) + _number(t.get("adj")) for t in structure[period]):
+                continue
             windows = list(plan.windows(period, split=False))
             for number, window in enumerate(windows, 1):
                 cells = {"charge": f"demand, period {period}", "kind": "demand", **window}
@@ -249,7 +313,7 @@ class _Rate:
     def _demand_tiers(self, tiers: list[Row], cells: Row, months: list[int] | None) -> None:
         prices = [round(_number(t.get("rate")) + _number(t.get("adj")), 6) for t in tiers]
         if any(b < a for a, b in pairwise(prices)):
-            self.note(f"prices of {cells['charge']} fall with demand: the last tier's price holds")
+            self._falling_demand([_number(t.get("max")) for t in tiers[:-1]], prices, cells)
             tiers, prices = tiers[-1:], prices[-1:]
         if not any(prices):
             return
@@ -258,6 +322,15 @@ class _Rate:
             end = {"tier_to_mw": round(float(tier["max"]) / 1000, 9)} if number < len(tiers) else {}
             first = ratchet if number == 1 else {}
             self._charge(**cells, tier=number, price_usd_per_kw_month=price, **end, **first)
+
+    def _falling_demand(self, ends: list[float], prices: list[float], cells: Row) -> None:
+        """Prices that fall with demand: what the lower tiers cost more is fixed above them."""
+        where = " / ".join(str(cells[k]) for k in ("charge", "window") if k in cells)
+        months = {"months": cells["months"]} if "months" in cells else {}
+        self._charge(charge=f"lower tiers of {where}", kind="fixed",
+                     price_usd_per_month=round(_more(ends, prices), 6), **months)  # fmt: skip
+        self.note(f"prices of {where} fall with demand: the last tier's price holds, and the "
+                  f"difference of the lower ones is fixed; exact above {ends[-1]:,.0f} kW")  # fmt: skip
 
     def _ratchet(self, months: list[int] | None) -> Row:
         """A ratchet by lookback (share, months), else by the shares of each month."""
@@ -300,7 +373,7 @@ class _Rate:
                 continue
             for number, window in enumerate(plan.windows(period, split=False), 1):
                 name = f"coincident peak, period {period} ({number})"
-                series = f"{_slug(self.name)}_coincident_{period}_{number}"
+                series = f"{self.slug}_coincident_{period}_{number}"
                 self._series(series, partial(plan.holds, period))
                 cells = {k: v for k, v in window.items() if k == "months"}
                 self._charge(charge=name, kind="coincident_peak", price_usd_per_kw_month=price,
@@ -332,7 +405,7 @@ class _Rate:
         return plan
 
     def _named_series(self, period: int, plan: _Schedule) -> str:
-        name = f"{_slug(self.name)}_demand_{period}"
+        name = f"{self.slug}_demand_{period}"
         self._series(name, partial(plan.holds, period))
         return name
 
@@ -401,6 +474,26 @@ class _Schedule:
             else:
                 assert self.series is not None
                 yield cells | {"hours_profile": self.series(period, self)}
+
+
+def _fields(item: Row) -> Row:
+    """Fields of a rate by the API's names in small letters, and tiers as plain lists."""
+    rate: Row = {}
+    for key, value in item.items():
+        name = str(key).lower()
+        name = ALIASES.get(name, name)
+        if name.endswith("structure") and isinstance(value, list):
+            # In the bulk file a period is an object that holds its tiers.
+            value = [next(iter(p.values())) if isinstance(p, dict) else p for p in value]
+        rate.setdefault(name, value)
+    return rate
+
+
+def _more(ends: list[float], prices: list[float]) -> float:
+    """What all of the lower tiers costs above the last tier's price."""
+    begins = [0.0, *ends[:-1]]
+    above = (price - prices[-1] for price in prices[:-1])
+    return sum(p * (end - begin) for p, begin, end in zip(above, begins, ends, strict=True))
 
 
 def _hours_cell(hours: Hours) -> Row:

@@ -12,7 +12,10 @@ import pytest
 from optimizer.cli import main
 from optimizer.errors import ExitCode, UsageError
 from optimizer.reading.urdb import Converted, read_rates
-from tests.support import add_grid, base, inputs, profiles
+from optimizer.results.verify import verify_plan
+from optimizer.settings import RunOptions
+from optimizer.solving.solve import solve_case
+from tests.support import add_grid, base, case, inputs, profiles
 
 SUMMER = range(5, 9)
 
@@ -151,3 +154,99 @@ def test_other_files_are_refused_in_words(tmp_path: Path, text: str, said: str) 
     path.write_text(text)
     with pytest.raises(UsageError, match=said):
         read_rates(path)
+
+
+REAL = Path(__file__).parent / "urdb"
+"""Records of the database itself; see SOURCE.md there."""
+
+
+def bill(name: str, month: str) -> tuple[Converted, dict[str, float]]:
+    """US$ by line of a month in which 20 MW run in every hour under a real rate."""
+    found = read_rates(REAL / name)
+    rows = base([("month", month, 1)])
+    add_grid(rows, 30, cost_usd_per_kw=1)
+    rows["site_technologies"][0]["max_mw"] = 0
+    rows["tariffs"] = [{**found.tariffs[0], "market": "ERCOT"}]
+    rows["sites"][0]["tariff"] = found.tariffs[0]["tariff"]
+    rows["tariff_charges"] = found.charges
+    plan = solve_case(case(rows, profiles() | found.series), RunOptions(gap=1e-7, time_limit_s=60))
+    assert verify_plan(plan.inputs, plan.tables, plan.dispatch, plan.report.objective).passed
+    bills = plan.tables["bills"]
+    return found, dict(bills.groupby("charge")["usd"].sum())
+
+
+def test_hours_of_use_that_fall_are_a_demand_charge() -> None:
+    # January: 20,000 kW for 744 h. 300 h of each kW at 0.042, the rest at 0.029 USD/kWh; 100 kW
+    # at 13.5 and 19,900 kW at 12.1 USD/kW. The file is a JSON string that holds the answer.
+    found, paid = bill("south_central_lp1.json", "2027-01-01")
+    energy = 20_000 * (300 * 0.042 + 444 * 0.029)
+    assert sum(paid.values()) == pytest.approx(energy + 100 * 13.5 + 19_900 * 12.1)
+    (summer,) = [r for r in found.charges if r["charge"].startswith("lower tiers of period 0")]
+    assert (summer["kind"], summer["months"]) == ("demand", "6-9")
+    assert summer["price_usd_per_kw_month"] == pytest.approx(300 * (0.049 - 0.033))
+    assert any("exact from 300 hours of use" in note for note in found.notes)
+
+
+def test_a_real_rate_with_a_ratchet() -> None:
+    # January: 14,880 MWh at 0.0619 + 0.008376 USD/kWh, 20,000 kW at 10.5 USD and 275 USD a month.
+    found, paid = bill("wallingford_primary.json", "2027-01-01")
+    assert sum(paid.values()) == pytest.approx(14_880_000 * 0.070276 + 20_000 * 10.5 + 275)
+    demand = rows_of(found, "demand")
+    assert {(r["months"], r["price_usd_per_kw_month"]) for r in demand} == {
+        ("1-4,11-12", 10.5), ("5-10", 11.5)}  # fmt: skip
+    assert {r["ratchet_share"] for r in demand} == {0.35}
+    said = " ".join(found.notes)
+    assert "reactive power" in said and "400 to any kW" in said and "ends on 2013-10-31" in said
+
+
+def test_a_real_time_of_use_rate() -> None:
+    # July 2012 has 22 weekdays and 9 days of weekends: 132 h on peak, 198 h between, 414 h off it.
+    # The peak of the month, that on peak and that between are each billed for 20,000 kW.
+    found, paid = bill("sce_gs2_tou_b.json", "2027-07-01")
+    assert not found.series  # the hours that cost nothing need none
+    energy = 20_000 * (132 * 0.1355 + 198 * 0.08888 + 414 * 0.066)
+    assert sum(paid.values()) == pytest.approx(energy + 20_000 * (13.2 + 18.11 + 5.3) + 259.2)
+
+
+def test_long_names_that_begin_alike_keep_their_series(tmp_path: Path) -> None:
+    rates = [industrial() | {"name": "Time of Use, General Service, Demand Metered, Option B: " + n}
+             for n in ("Single Phase", "Three Phase")]  # fmt: skip
+    for rate, hours in zip(rates, ([18], [19, 20]), strict=True):
+        rate["demandweekendschedule"] = schedule(hours)
+    found = convert(tmp_path, *rates)
+    peaks = [found.series[r["hours_profile"]].sum() for r in rows_of(found, "demand, period 1")]
+    assert len(peaks) == len(found.series) == 2
+    assert peaks[1] > peaks[0]
+
+
+def test_names_of_the_bulk_file(tmp_path: Path) -> None:
+    plain, other = industrial(), industrial()
+    for name, bulk in (("name", "rateName"), ("utility", "utilityName"),
+                       ("energyweekdayschedule", "energyWeekdaySched"),
+                       ("energyweekendschedule", "energyWeekendSched"),
+                       ("demandweekdayschedule", "demandWeekdaySched"),
+                       ("demandweekendschedule", "demandWeekendSched"),
+                       ("flatdemandunit", "flatDemandUnits"), ("demandrateunit", "demandRateUnits"),
+                       ("demandreactivepowercharge", "demandReactPwrCharge")):  # fmt: skip
+        other[bulk] = other.pop(name)
+    for name, bulk, tiers in (("energyratestructure", "energyRateStrux", "energyRateTiers"),
+                              ("demandratestructure", "demandRateStrux", "demandRateTiers"),
+                              ("flatdemandstructure", "flatDemandStrux", "flatDemandTiers")):  # fmt: skip
+        other[bulk] = [{tiers: period} for period in other.pop(name)]
+    wanted, found = convert(tmp_path, plain), convert(tmp_path, other)
+    assert (found.tariffs, found.charges, found.notes) == (
+        wanted.tariffs, wanted.charges, wanted.notes)  # fmt: skip
+
+
+def test_tiers_by_the_day_and_demand_that_falls(tmp_path: Path) -> None:
+    rate = declining()
+    rate["energyratestructure"] = [[{"rate": 0.1, "max": 12, "unit": "kWh daily"}, {"rate": 0.2}]]
+    rate["demandratestructure"] = [[{"rate": 9, "max": 100}, {"rate": 5}]]
+    rate |= {"sector": "Residential", "servicetype": "Delivery", "demandwindow": 15}
+    found = convert(tmp_path, rate)
+    assert rows_of(found, "energy")[0]["tier_to_mwh"] == pytest.approx(12 * 365 / 12 / 1000)
+    (lower,) = rows_of(found, "lower tiers of demand, period 0")
+    assert (lower["kind"], lower["price_usd_per_month"]) == ("fixed", 400)
+    said = " ".join(found.notes)
+    for word in ("Residential", "Delivery", "15 minutes", "by the day"):
+        assert word in said

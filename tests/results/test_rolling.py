@@ -13,13 +13,14 @@ from optimizer.results.plan import Plan
 from optimizer.results.report.words import checked
 from optimizer.results.rolling import rolling
 from optimizer.results.rolling.block import Block
-from optimizer.results.rolling.capacities import last_year, links_of_plan
+from optimizer.results.rolling.capacities import last_year, links_of_plan, money_of_contracts
 from optimizer.results.rolling.forecasts import Forecasts
 from optimizer.results.summary import summarize
 from optimizer.results.verify import verify_plan
 from optimizer.results.words import screen, without_foresight
 from optimizer.settings import RollingOptions, RunOptions
 from optimizer.solving.solve import solve_case
+from tests.cases.test_contracts_by_hand import offer
 from tests.support import Rows, add_grid, base, case, profiles, technology
 
 JANUARY = 744
@@ -44,6 +45,19 @@ def with_sun_and_battery(kind: str) -> Rows:
         return rows
     add_grid(rows, 15)
     rows["tariffs"][0].update(energy_price_usd_per_mwh=0, price_profile="price", co2_t_per_mwh=0.4)
+    if kind == "contracts":
+        # Wind next door whatever it gives, most of a steady delivery that is not clean, a swap; and
+        # targets by the hour and over the year.
+        offer(rows, "wind", 10, 10, profile="wind", price_usd_per_mwh=8)
+        offer(rows, "steady", 6, 6, kind="sleeved", shape="baseload", price_usd_per_mwh=15,
+              adder_usd_per_mwh=2, minimum_take_share=0.7, carbon_free=False)  # fmt: skip
+        offer(rows, "swap", 4, 4, kind="financial", shape="baseload", price_usd_per_mwh=30,
+              basis_usd_per_mwh=0)  # fmt: skip
+        rows["tariffs"][0]["carbon_free_share"] = 0.3
+        rows["policies"] = [
+            {"policy": "hourly", "kind": "cfe_hourly", "value": 0.75},
+            {"policy": "yearly", "kind": "cfe_annual", "value": 0.8, "grid_counts": False},
+        ]
     if kind == "capped":
         cap = 1500 * 8760 / JANUARY
         rows["policies"] = [{"policy": "cap", "kind": "co2_cap", "value": cap}]
@@ -52,12 +66,15 @@ def with_sun_and_battery(kind: str) -> Rows:
 
 @cache
 def planned(kind: str) -> tuple[Case, Plan]:
-    series = profiles() | {"load": 0.9 + 0.1 * np.sin(np.arange(8760) / 5)}
+    hours = np.arange(8760)
+    series = profiles() | {
+        "load": 0.9 + 0.1 * np.sin(hours / 5), "wind": 0.5 + 0.5 * np.sin(hours / 31),
+    }  # fmt: skip
     made = case(with_sun_and_battery(kind), series)
     return made, solve_case(made, RunOptions(gap=1e-4, time_limit_s=60))
 
 
-@pytest.mark.parametrize("kind", ["grid", "capped", "off grid"])
+@pytest.mark.parametrize("kind", ["grid", "capped", "off grid", "contracts"])
 def test_without_error_and_with_all_foresight_it_costs_the_same(kind: str) -> None:
     made, plan = planned(kind)
     found = rolling(made, plan.tables, WHOLE)
@@ -76,7 +93,7 @@ def test_without_error_and_with_all_foresight_it_costs_the_same(kind: str) -> No
     assert found["sites"] == ["site0"] and found["periods"] == ["p0"] and not found["left_out"]
 
 
-@pytest.mark.parametrize("kind", ["grid", "capped", "off grid"])
+@pytest.mark.parametrize("kind", ["grid", "capped", "off grid", "contracts"])
 def test_forecasts_never_make_it_cheaper(kind: str) -> None:
     made, plan = planned(kind)
     costs = [
@@ -144,14 +161,49 @@ def test_forecasts_are_off_by_what_is_said() -> None:
     assert (made_guess / upper[sun, bright] - 1).std() == pytest.approx(off, rel=0.05)
 
 
-def test_a_block_with_what_is_not_followed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deliveries_as_produced_are_forecast_and_others_are_agreed() -> None:
+    made, plan = planned("contracts")
+    site, period = made.sites["site0"], last_year(made)[0]
+    block = Block(made, site, period, links_of_plan(made, site, period, plan.tables))
+    assert dict(zip(block.shape.links, block.x, strict=True))["ppa_mw:wind"] == pytest.approx(10)
+    forecasts = Forecasts(block, RollingOptions(error=0.3), (0,))
+    at = np.arange(24, 60)
+    upper, rhs = block.upper[block.columns][:, at], block.rhs[block.rows][:, at]
+    guess, _, _ = forecasts.issue(at, upper, rhs, block.cost[block.columns][:, at])
+    wind, steady = block.group["delivery:wind"], block.group["delivery:steady"]
+    assert np.abs(guess[wind] / upper[wind] - 1).max() > 0.05
+    assert guess[wind].max() <= 10 * (1 + 1e-9)
+    assert (guess[steady] == upper[steady]).all()
+
+
+def test_money_of_contracts_that_is_due_whatever_runs_is_in_both_costs() -> None:
+    # The swap: 4 MW for 744 h at 30 USD less the site's price; wind: all that is offered at 8 USD.
+    made, plan = planned("contracts")
+    site, period = made.sites["site0"], last_year(made)[0]
+    due = 1e3 * money_of_contracts(site, period, plan.tables)
+    series = made.inputs.profiles
+    offered = 10 * series["wind"][:JANUARY].sum()
+    settled = 4 * (30 - series["price"][:JANUARY]).sum()
+    assert due == pytest.approx(8 * offered + settled)
+    found = rolling(made, plan.tables, RollingOptions(error=0.0))
+    paid = plan.tables["operation"].query("metric == 'delivered_mwh'")["value"].sum()
+    assert paid > 0 and found["full_year_operating_cost_usd"] > due
+
+
+@pytest.mark.parametrize(("link", "said"), [
+    ("steam_t", "steam_t"), ("taken:flat", "the bill of tariff flat"),
+    ("contract_mw", "the service agreement"),
+])  # fmt: skip
+def test_a_block_with_what_is_not_followed_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, link: str, said: str
+) -> None:
     made, plan = planned("grid")
     names = links.names
-    monkeypatch.setattr(links, "names", lambda case, site: (*names(case, site), "steam_t"))
+    monkeypatch.setattr(links, "names", lambda case, site: (*names(case, site), link))
     found = rolling(made, plan.tables, RollingOptions())
-    assert found["left_out"] == ["site0 p0: steam_t is not followed"]
+    assert found["left_out"] == [f"site0 p0: {said} is not followed"]
     assert not found["sites"]
-    assert without_foresight(found) == "not run: site0 p0: steam_t is not followed"
+    assert without_foresight(found) == f"not run: site0 p0: {said} is not followed"
 
 
 def test_one_site_is_run_even_if_time_is_out() -> None:

@@ -5,15 +5,19 @@ year is run as an operator would. Every ``step_h`` hours a forecast of the next 
 hours comes in, off by a stated error; its cheapest dispatch says what storage is to keep. Then
 each hour happens as it is: dispatchable sources, storage and the grid cover the difference in
 the order of their cost, unserved energy last. Of the model's answers nothing is read but
-capacities, placement, and what each block may emit and drink.
+capacities, placement, MW of contracts, and what each block may emit, drink and leave unmatched.
 
 What is left in storage when the foresight ends is held to a target: the state of charge of that
 hour in the year's own dispatch, which is solved here once more. A target, because a price alone
 lets a storage swing between full and empty at equal cost, and because it carries the season,
 which 36 hours cannot see. To fall short of it costs twice the shadow price of stored energy in
 that hour, to be above it earns half of that. What the year ends with above or below its start, and
-its quotas (CO2, water), are settled at the year's shadow prices. Operation is convex, so that the
-cost settled in this way is never below the full-year cost.
+its quotas (CO2, water, what carbon-free targets leave unmatched, the minimum take of contracts),
+are settled at the year's shadow prices. Operation is convex, so that the cost settled in this way is
+never below the full-year cost. What contracts cost whatever runs is in both.
+
+Sites whose months are billed for peaks, that are under a service agreement, or whose firm power is
+cut in emergencies are left out, and it is said why.
 """
 
 from __future__ import annotations
@@ -28,7 +32,12 @@ import pandas as pd
 from optimizer.preparing.calendar import Period
 from optimizer.preparing.case import Case, Site
 from optimizer.results.rolling.block import Block
-from optimizer.results.rolling.capacities import UnknownError, last_year, links_of_plan
+from optimizer.results.rolling.capacities import (
+    UnknownError,
+    last_year,
+    links_of_plan,
+    money_of_contracts,
+)
 from optimizer.results.rolling.forecasts import LOAD_SHARE
 from optimizer.results.rolling.year import RollingYear, run_year
 from optimizer.settings import WARN_SHARE, RollingOptions
@@ -53,7 +62,8 @@ def rolling(
         if years and until is not None and time.monotonic() > until:
             break
         stream = (seed, site.name_row, period.index)
-        years.append(run_year(Block(case, site, period, x), options, stream))
+        fixed = money_of_contracts(site, period, tables)
+        years.append(run_year(Block(case, site, period, x, fixed), options, stream))
     left_out += [f"{site.site} {period.name}" for site, period, _ in todo[len(years) :]]
 
     def whole(values: Iterator[float]) -> float:

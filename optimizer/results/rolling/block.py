@@ -30,11 +30,15 @@ class Block:
 
     Columns and rows of each hour are seen as tables of (group, hour). Such a row holds columns of
     its own hour (``now``) and of the hour before (``before``), with the same entries in every
-    hour. All other rows couple the year; they are priced.
+    hour. All other rows couple the year; they are priced. ``fixed`` is what the pass costs
+    whatever runs [k$].
     """
 
-    def __init__(self, case: Case, site: Site, period: Period, x: np.ndarray) -> None:
+    def __init__(
+        self, case: Case, site: Site, period: Period, x: np.ndarray, fixed: float = 0.0
+    ) -> None:
         self.case, self.site, self.period, self.x = case, site, period, x
+        self.fixed = fixed
         self.shape = shape = blocks.make_shape(case, site, period.hours)
         self.count = len(period.hours)
         names = [n for n, part in shape.groups.items() if part.stop - part.start == self.count]

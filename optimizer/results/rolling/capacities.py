@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
 from optimizer.model import blocks
-from optimizer.model.blocks import links
+from optimizer.model.blocks import links, matching
 from optimizer.preparing.calendar import HOURS_PER_YEAR, Period
 from optimizer.preparing.case import Case, Site
+from optimizer.preparing.contracts import Rule
 
 QUOTA_SLACK = 1e-7
 """By how much a quota is above what the plan says it uses, which is rounded."""
+
+
+NOT_READ = {
+    "taken": "the bill of tariff", "peak_mw": "the peak of tariff",
+    "floor_mw": "the ratchet of tariff", links.FIRM: "the choice of tariff",
+    links.CONTRACT: "the service agreement", links.FREE: "the service agreement",
+    "shed_mw": "the emergency of offer",
+}  # fmt: skip
+"""Quantities of a block that are not read, by how their names begin."""
 
 
 class UnknownError(Exception):
@@ -28,7 +40,7 @@ def links_of_plan(
         return table[(table["site"] == site.site) & (table["period"] == period.name)]
 
     placed, stands, grid = here("placement"), here("capacity"), here("interconnection")
-    ran = here("operation")
+    ran, signed = here("operation"), _signed(site, period, tables)
     generators = [a.technology for a in site.assets if not a.is_storage]
 
     def total(table: pd.DataFrame, by: str, name: str, column: str) -> float:
@@ -49,14 +61,77 @@ def links_of_plan(
     )
     for offer in site.offers:
         found[links.flexible(offer)] = total(grid, "offer", offer.offer, "flexible_mw")
+    for offered in site.deliveries:
+        found[links.contract(offered)] = signed.get(offered.contract, 0.0)
     counted = [*generators, *(["grid"] if case.co2_scope == "total" else [])]
     found[links.CO2] = measured("co2_t", counted) / blocks.T_PER_LINK
     found[links.WATER] = measured("water_m3", generators) / blocks.M3_PER_LINK
+    for rule in links.rules(case, site):
+        found |= _quotas(site, rule, ran)
     names = links.names(case, site)
     unknown = [name for name in names if name not in found]
     if unknown:
-        raise UnknownError(unknown[0])
+        raise UnknownError(_said(unknown[0]))
     return np.array([found[name] for name in names])
+
+
+def _quotas(site: Site, rule: Rule, ran: pd.DataFrame) -> dict[str, float]:
+    """What a pass leaves unmatched under a carbon-free target, owes to others, and exports [GWh].
+
+    The same sums as the rows of ``optimizer.model.blocks.matching``, of what the plan runs.
+    """
+    sums = ran.groupby(["technology", "metric"])["value"].sum()
+
+    def energy(names: Iterable[str], metric: str) -> float:
+        return sum(float(sums.get((name, metric), 0.0)) for name in names)
+
+    exported = energy(["grid"], "export_mwh")
+    fired = [a.technology for a in site.assets if not a.is_storage and a.co2_t_per_mwh > 0]
+    brown = [c.contract for c in site.deliveries if not rule.counts(c, site.market)]
+    left = energy(["grid"], "import_mwh") + energy(fired, "generation_mwh")
+    left += energy(brown, "delivered_mwh")
+    if rule.grid_counts:
+        left -= energy(["grid"], "clean_mwh")
+    if not rule.hourly:
+        stores = [a.technology for a in site.assets if a.is_storage]
+        left += energy(stores, "discharge_mwh") - energy(stores, "charge_mwh")
+        left -= exported if rule.exports_count else 0.0
+    slack = QUOTA_SLACK * energy(["load"], "facility_mwh")
+    return {
+        links.unmatched(rule): (max(left, 0.0) + slack) / matching.MWH_PER_LINK,
+        links.owed(rule): max(-left - slack, 0.0) / matching.MWH_PER_LINK,
+        links.excess(rule): (exported + slack) / matching.MWH_PER_LINK,
+    }
+
+
+def _said(link: str) -> str:
+    """What a quantity that is not read is called, in the words of the input."""
+    kind, _, name = link.partition(":")
+    return " ".join([NOT_READ[kind], *([name] if name else [])]) if kind in NOT_READ else link
+
+
+def money_of_contracts(site: Site, period: Period, tables: dict[str, pd.DataFrame]) -> float:
+    """What the contracts of a site cost in one pass whatever runs [k$].
+
+    Energy that must all be paid for, and what financial contracts settle.
+    """
+    mw = _signed(site, period, tables)
+    each = {
+        c.contract: c.price[period.index] * c.energy[period.index] if c.delivers else
+        c.settlement[period.index]
+        for c in site.contracts
+        if not c.delivers or c.take_share == 1
+    }  # fmt: skip
+    return float(sum(cost * mw.get(name, 0.0) for name, cost in each.items()))
+
+
+def _signed(site: Site, period: Period, tables: dict[str, pd.DataFrame]) -> dict[str, float]:
+    """Standing MW by contract; a plan that was offered none has no table of them."""
+    if not site.contracts:
+        return {}
+    table = tables["contracts"]
+    here = table[(table["site"] == site.site) & (table["period"] == period.name)]
+    return dict(zip(here["contract"], here["standing_mw"].astype(float), strict=True))
 
 
 def last_year(case: Case) -> list[Period]:

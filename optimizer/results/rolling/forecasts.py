@@ -1,4 +1,7 @@
-"""Forecasts of sun, wind, load and price, off by errors that are drawn from a seed."""
+"""Forecasts of sun, wind, load and price, off by errors that are drawn from a seed.
+
+What a contract delivers as it is produced is forecast like own sun and wind; other shapes are agreed.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +26,17 @@ class Forecasts:
         self.block, self.options = block, options
         self.random = np.random.default_rng(stream)
         case, site, period, shape = block.case, block.site, block.period, block.shape
-        self.sources = [
-            block.group[f"generation:{a.technology}"] for a in site.assets if a.kind == "variable"
-        ]
-        self.most = np.array([
-            block.x[shape.links.index(links.power(a))] for a in site.assets if a.kind == "variable"
-        ])  # fmt: skip
+        # What the weather gives: own sun and wind, and what contracts deliver as it is produced.
+        given = {
+            f"generation:{a.technology}": links.power(a)
+            for a in site.assets if a.kind == "variable"
+        } | {
+            f"delivery:{c.contract}": links.contract(c) for c in site.deliveries if c.as_produced
+        }  # fmt: skip
+        self.sources = [block.group[name] for name in given]
+        most = np.array([block.x[shape.links.index(name)] for name in given.values()])
+        highest = block.upper[block.columns[self.sources]].max(axis=1) if given else most
+        self.most = np.maximum(most, highest)
         shaped = np.array([np.ptp(w.load) > 0 for w in case.workloads.values()])
         at = np.where(shaped, block.x[: len(shaped)], 0.0)  # loads come first among the links
         self.load = shape.rhs[shape.balance][:, : len(shaped)] @ at

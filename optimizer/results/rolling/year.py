@@ -31,10 +31,11 @@ class RollingYear:
 def run_year(block: Block, options: RollingOptions, stream: tuple[int, ...]) -> RollingYear:
     """Run a block by forecasts; ``stream`` are the seeds of its errors."""
     ahead, unserved = block.ahead(), block.group["unserved"]
+    cost_ahead = ahead.cost + block.fixed
     if not any(block.upper[block.columns[k]].any() for k in block.stored):
         # Without storage every hour decides for itself, and nothing hangs on a forecast.
         missing = float(ahead.values[block.columns[unserved]].sum())
-        return RollingYear(block.site.site, block.period, ahead.cost, ahead.cost, missing)
+        return RollingYear(block.site.site, block.period, cost_ahead, cost_ahead, missing)
     priced, stays = block.priced(ahead)
     columns = block.columns
     upper, cost, rhs = block.upper[columns], priced[columns], block.rhs[block.rows]
@@ -64,4 +65,6 @@ def run_year(block: Block, options: RollingOptions, stream: tuple[int, ...]) -> 
     running = float((block.cost[columns] * done).sum())
     total = float((cost * done).sum()) + settled
     missing = float(done[unserved].sum())
-    return RollingYear(block.site.site, block.period, total, ahead.cost, missing, total - running)
+    return RollingYear(
+        block.site.site, block.period, total + block.fixed, cost_ahead, missing, total - running
+    )
