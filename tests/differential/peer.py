@@ -29,6 +29,13 @@ CALENDAR = pd.date_range(f"{WEEKDAYS_OF}-01-01", periods=8760, freq="h")
 SOLVER = {"solver": "ipm", "run_crossover": "off", "ipm_optimality_tolerance": 1e-9,
           "output_flag": False, "threads": 1}  # fmt: skip
 
+SERVICES = ("firm", "flexible")
+
+
+def there(grid: Grid) -> np.ndarray:
+    """Share of flexible service that is there in each hour."""
+    return np.ones(8760) if grid.cut is None else 1 - grid.cut
+
 
 def annuity(life_years: float) -> float:
     """Yearly payment for each dollar of a loan over a life [1/year]."""
@@ -88,20 +95,13 @@ class Network:
         )  # fmt: skip
 
     def _grid(self, grid: Grid) -> None:
-        """The market behind a meter: a link of firm and one of flexible service."""
-        self.net.add("Bus", "market")
-        self.net.add(
-            "Generator", "import", bus="market", p_nom=grid.firm_mw + grid.flexible_mw,
-            marginal_cost=pd.Series(grid.price_usd_per_mwh, HOURS),
-        )  # fmt: skip
-        taxed = self.problem.co2_usd_per_t if self.problem.co2_scope == "total" else 0.0
-        there = 1 - (np.zeros(8760) if grid.cut is None else grid.cut)
+        price = pd.Series(grid.price_usd_per_mwh + self._carbon_usd_per_mwh(), HOURS)
         for name, most, share in (("firm", grid.firm_mw, np.ones(8760)),
-                                  ("flexible", grid.flexible_mw, there)):  # fmt: skip
+                                  ("flexible", grid.flexible_mw, there(grid))):  # fmt: skip
             self.net.add(
-                "Link", name, bus0="market", bus1="site", p_nom_extendable=True, p_nom_max=most,
-                capital_cost=1e3 * grid.charge_usd_per_kw_year,
-                marginal_cost=taxed * grid.t_per_mwh, p_max_pu=pd.Series(share, HOURS),
+                "Generator", name, bus="site", p_nom_extendable=True, p_nom_max=most,
+                capital_cost=1e3 * grid.charge_usd_per_kw_year, marginal_cost=price,
+                p_max_pu=pd.Series(share, HOURS),
             )  # fmt: skip
         earned = grid.export_price_share * np.maximum(grid.price_usd_per_mwh, 0)
         self.net.add(
@@ -110,12 +110,19 @@ class Network:
         )  # fmt: skip
 
     def _ppa(self, ppa: Ppa) -> None:
-        """A plant at the market that is paid for what it could make, as if it were all capital."""
+        """A plant that is paid for what it could make, as if it were all capital."""
         self.net.add(
-            "Generator", ppa.name, bus="market", p_nom_extendable=True, p_nom_max=ppa.max_mw,
+            "Generator", ppa.name, bus="site", p_nom_extendable=True, p_nom_max=ppa.max_mw,
             capital_cost=ppa.usd_per_mwh * ppa.available.sum(),
-            p_max_pu=pd.Series(ppa.available, HOURS),
+            marginal_cost=self._carbon_usd_per_mwh(), p_max_pu=pd.Series(ppa.available, HOURS),
         )  # fmt: skip
+
+    def _carbon_usd_per_mwh(self) -> float:
+        """Price of the grid's emissions, on all that comes through the meter."""
+        problem, grid = self.problem, self.problem.grid
+        if grid is None or problem.co2_scope != "total":
+            return 0.0
+        return problem.co2_usd_per_t * grid.t_per_mwh
 
     def _rows(self, net: Any, _: Any) -> None:
         """What PyPSA has no component for."""
@@ -146,12 +153,8 @@ class Network:
             )
             left = problem.water_m3 - problem.cooling_m3
             model.add_constraints(used <= left, name="water of the year")
-        if problem.ppas and "Generator-p_nom" in model.variables:
-            volume = sum(
-                model["Generator-p_nom"].sel(name=ppa.name, drop=True) * ppa.available.sum()
-                for ppa in problem.ppas
-            )
-            model.add_constraints(volume <= problem.load_mw.sum(), name="PPAs within the load")
+        if problem.ppas and problem.grid is not None:
+            self._share_service(problem.grid)
         if problem.matching is not None:
             self._match(problem.matching)
         if problem.grid is not None:
@@ -160,9 +163,20 @@ class Network:
             for peak in problem.grid.coincident_peaks:
                 self._coincident_peak(peak)
 
+    def _share_service(self, grid: Grid) -> None:
+        """Imports and deliveries share the service; contracted volume stays within the load."""
+        model, load, ppas = self.net.model, self.problem.load_mw, self.problem.ppas
+        size = model["Generator-p_nom"]
+        hourly = xr.DataArray(there(grid), {"snapshot": HOURS})
+        service = size.sel(name="firm", drop=True) + size.sel(name="flexible", drop=True) * hourly
+        model.add_constraints(self._metered() - service <= 0, name="service is shared")
+        volume = sum(size.sel(name=ppa.name, drop=True) * ppa.available.sum() for ppa in ppas)
+        model.add_constraints(volume <= load.sum(), name="PPAs within the load")
+
     def _metered(self) -> Any:
-        """MW through the meter in each hour."""
-        return self.net.model["Link-p"].sel(name=["firm", "flexible"]).sum("name")
+        """MW through the meter in each hour: imports and what PPAs deliver."""
+        names = [*SERVICES, *(ppa.name for ppa in self.problem.ppas)]
+        return self.net.model["Generator-p"].sel(name=names).sum("name")
 
     def _match(self, matching: Matching) -> None:
         """Clean supply is a share of load: by the hour what the load uses of it, else all of it.
@@ -176,7 +190,7 @@ class Network:
         clean = made.sel(name=names + [ppa.name for ppa in problem.ppas]).sum()
         if problem.grid is not None and problem.grid.clean_share is not None:
             share = xr.DataArray(problem.grid.clean_share, {"snapshot": HOURS})
-            clean += (made.sel(name="import", drop=True) * share).sum()
+            clean += (made.sel(name=list(SERVICES)) * share).sum()
         if matching.hourly:
             for store in problem.stores:
                 clean += through.sel(name=f"{store.name} out", drop=True) * store.round_trip**0.5
@@ -254,7 +268,7 @@ class Network:
             include_objective_constant=False, **SOLVER,
         )  # fmt: skip
         assert (status, condition) == ("ok", "optimal")
-        power = dict(net.generators["p_nom_opt"]) | dict(net.links["p_nom_opt"])
+        power = dict(net.generators["p_nom_opt"])
         power |= {s.name: net.links.at[f"{s.name} in", "p_nom_opt"] for s in self.problem.stores}
         paid = {
             name: cost

@@ -141,7 +141,7 @@ class Problem:
     water_m3: float | None = None
     cooling_m3_per_mwh: float = 0.0
     mw: dict[str, float] = field(default_factory=dict)
-    """Sizes at which the dispatch alone is compared: sources, stores, PPAs, ``firm``, ``flexible``."""
+    """Sizes at which the dispatch alone is compared: sources, stores, ``firm`` and ``flexible``."""
     mwh: dict[str, float] = field(default_factory=dict)
     """The same of stores."""
 

@@ -213,7 +213,7 @@ def hourly_95_storage() -> Problem:
 def ppa() -> Problem:
     """Wind of another place by contract, through service that is cut, beside hourly prices and gas."""
     wind = Ppa("wind_ppa", 24, series("wind_SPP_SPS"))
-    return replace(flexible_service(), ppas=(wind,))
+    return replace(flexible_service(), pue=1.2, ppas=(wind,))
 
 
 QUICK: tuple[Make, ...] = (
