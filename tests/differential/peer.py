@@ -185,7 +185,7 @@ class Network:
         what is sold is not used.
         """
         problem, model = self.problem, self.net.model
-        made, through = model["Generator-p"], model["Link-p"].sum("snapshot")
+        made = model["Generator-p"]
         names = [s.name for s in problem.sources if not s.mmbtu_per_mwh * s.t_per_mmbtu]
         clean = made.sel(name=names + [ppa.name for ppa in problem.ppas]).sum()
         if problem.grid is not None and problem.grid.clean_share is not None:
@@ -193,6 +193,7 @@ class Network:
             clean += (made.sel(name=list(SERVICES)) * share).sum()
         if matching.hourly:
             for store in problem.stores:
+                through = model["Link-p"].sum("snapshot")
                 clean += through.sel(name=f"{store.name} out", drop=True) * store.round_trip**0.5
                 clean -= through.sel(name=f"{store.name} in", drop=True)
             if problem.grid is not None:
