@@ -11,6 +11,9 @@ import pandas as pd
 
 RATE = 0.07
 """Real discount rate [1/year]."""
+WEEKDAYS_OF = 2023
+"""Year whose weekdays the hours follow; it has no 29 February."""
+EVERY_MONTH = tuple(range(1, 13))
 REAL_SERIES = Path(__file__).parents[2] / "inputs" / "texas_southwest" / "profiles"
 
 
@@ -55,6 +58,35 @@ class Store:
 
 
 @dataclass(frozen=True)
+class DemandCharge:
+    """A price on each month's highest MW through the meter in a window of the site's clock.
+
+    A ratchet bills at least ``ratchet_share`` of the highest of the ``ratchet_months`` before,
+    those of the season only; January comes after the same year's December.
+    """
+
+    name: str
+    usd_per_kw_month: float
+    months: tuple[int, ...] = EVERY_MONTH
+    hours: tuple[int, int] = (0, 24)
+    weekdays_only: bool = False
+    ratchet_share: float = 0.0
+    ratchet_months: int = 11
+    ratchet_season: tuple[int, ...] = EVERY_MONTH
+
+
+@dataclass(frozen=True)
+class CoincidentPeak:
+    """A yearly price on the mean, over months, of the highest MW in the system's top hours."""
+
+    name: str
+    usd_per_kw_year: float
+    system: np.ndarray
+    months: tuple[int, ...] = EVERY_MONTH
+    top_hours: int = 1
+
+
+@dataclass(frozen=True)
 class Grid:
     """Grid service at hourly prices; flexible service is not there where ``cut`` is 1."""
 
@@ -66,6 +98,29 @@ class Grid:
     export_mw: float = 0.0
     export_price_share: float = 0.0
     t_per_mwh: float = 0.0
+    clean_share: np.ndarray | None = None
+    demand_charges: tuple[DemandCharge, ...] = ()
+    coincident_peaks: tuple[CoincidentPeak, ...] = ()
+    clock_ahead_h: int = 0
+    """Hours by which the site's clock is ahead of the series, for windows of demand charges."""
+
+
+@dataclass(frozen=True)
+class Ppa:
+    """Energy as produced, all of it paid for, that comes through the meter as far as it fits."""
+
+    name: str
+    usd_per_mwh: float
+    available: np.ndarray
+    max_mw: float = 3000.0
+
+
+@dataclass(frozen=True)
+class Matching:
+    """The share of the year's load that is carbon-free, by the hour or over the year."""
+
+    share: float
+    hourly: bool
 
 
 @dataclass(frozen=True)
@@ -78,6 +133,8 @@ class Problem:
     sources: tuple[Source, ...] = ()
     stores: tuple[Store, ...] = ()
     grid: Grid | None = None
+    ppas: tuple[Ppa, ...] = ()
+    matching: Matching | None = None
     co2_cap_t: float | None = None
     co2_usd_per_t: float = 0.0
     co2_scope: str = "total"
@@ -105,5 +162,7 @@ class Answer:
 
     total_usd: float
     capital_usd: float
+    ppa_usd: float = 0.0
+    peaks_usd: float = 0.0
     mw: dict[str, float] = field(default_factory=dict)
     mwh: dict[str, float] = field(default_factory=dict)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from optimizer.model.blocks import links
@@ -9,10 +11,22 @@ from optimizer.results.verify import verify_plan
 from optimizer.settings import RunOptions
 from optimizer.solving.oracles import BlockOracle, Task
 from optimizer.solving.solve import solve_case
-from tests.differential.problem import RATE, Answer, Grid, Problem, Source, Store
+from tests.differential.problem import (
+    RATE,
+    WEEKDAYS_OF,
+    Answer,
+    CoincidentPeak,
+    DemandCharge,
+    Grid,
+    Ppa,
+    Problem,
+    Source,
+    Store,
+)
 from tests.support import Rows, base, case, technology
 
 CAPITAL = ("generation_capital", "generation_fom", "interconnection")
+PEAKS = ("demand_charge", "coincident_peak")
 HALL_MW = 10.0
 
 
@@ -20,7 +34,8 @@ def tables(problem: Problem) -> tuple[Rows, dict[str, np.ndarray]]:
     """The tables and hourly series of a case of one site and one year."""
     rows = base([("year", "2027-01-01", 12)])
     rows["settings"] += [
-        {"key": "real_discount_rate", "value": RATE}, {"key": "money_year", "value": 2027}
+        {"key": "real_discount_rate", "value": RATE}, {"key": "money_year", "value": 2027},
+        {"key": "reference_year", "value": WEEKDAYS_OF},
     ]  # fmt: skip
     rows["demand"][0]["it_mw"] = problem.it_mw
     rows["workloads"][0].update(delay_price_usd_per_mw_month=1e8, load_profile="load")
@@ -39,11 +54,16 @@ def tables(problem: Problem) -> tuple[Rows, dict[str, np.ndarray]]:
         _store(rows, store)
     if problem.grid is not None:
         _grid(rows, made, problem.grid)
-    policies = []
+    for ppa in problem.ppas:
+        _ppa(rows, made, ppa)
+    policies: list[dict[str, Any]] = []
     if problem.co2_cap_t is not None:
         policies.append({"policy": "cap", "kind": "co2_cap", "value": problem.co2_cap_t})
     if problem.co2_usd_per_t:
         policies.append({"policy": "price", "kind": "co2_price", "value": problem.co2_usd_per_t})
+    if problem.matching is not None:
+        kind = "cfe_hourly" if problem.matching.hourly else "cfe_annual"
+        policies.append({"policy": "match", "kind": kind, "value": problem.matching.share})
     if policies:
         rows["policies"] = [{**p, "scope": problem.co2_scope} for p in policies]
     return rows, made
@@ -53,7 +73,7 @@ def _source(rows: Rows, made: dict[str, np.ndarray], source: Source) -> None:
     burns = source.mmbtu_per_mwh > 0
     rows["technologies"].append(
         technology(
-            source.name, "thermal" if burns else "variable",
+            source.name, "thermal" if source.available is None else "variable",
             capex_usd_per_kw=source.usd_per_kw, fom_usd_per_kw_year=source.fom_usd_per_kw_year,
             vom_usd_per_mwh=source.vom_usd_per_mwh, life_years=source.life_years,
             heat_rate_mmbtu_per_mwh=source.mmbtu_per_mwh, water_m3_per_mwh=source.m3_per_mwh,
@@ -94,6 +114,14 @@ def _grid(rows: Rows, made: dict[str, np.ndarray], grid: Grid) -> None:
         {"tariff": "hourly", "market": "ERCOT", "price_profile": "price",
          "export_price_share": grid.export_price_share, "co2_t_per_mwh": grid.t_per_mwh}
     ]  # fmt: skip
+    if grid.clean_share is not None:
+        made["clean"] = grid.clean_share
+        rows["tariffs"][0]["carbon_free_profile"] = "clean"
+    rows["sites"][0]["utc_offset_hours"] = grid.clock_ahead_h
+    rows["tariff_charges"] = [_demand_charge(charge) for charge in grid.demand_charges]
+    for peak in grid.coincident_peaks:
+        made[f"of {peak.name}"] = peak.system
+        rows["tariff_charges"].append(_coincident_peak(peak))
     offer = {"site": "site0", "offer": "grid", "export_mw": grid.export_mw,
              "capacity_charge_usd_per_kw_year": grid.charge_usd_per_kw_year}  # fmt: skip
     if grid.cut is not None:
@@ -106,6 +134,42 @@ def _grid(rows: Rows, made: dict[str, np.ndarray], grid: Grid) -> None:
     ]  # fmt: skip
 
 
+def _listed(months: tuple[int, ...]) -> str:
+    return ",".join(str(m) for m in months)
+
+
+def _demand_charge(charge: DemandCharge) -> dict[str, Any]:
+    row = {
+        "tariff": "hourly", "charge": charge.name, "kind": "demand",
+        "price_usd_per_kw_month": charge.usd_per_kw_month, "months": _listed(charge.months),
+        "weekdays": "weekday" if charge.weekdays_only else "all",
+        "hours": "" if charge.hours == (0, 24) else f"{charge.hours[0]}-{charge.hours[1]}",
+    }  # fmt: skip
+    if charge.ratchet_share:
+        row.update(ratchet_share=charge.ratchet_share, ratchet_months=charge.ratchet_months,
+                   ratchet_season=_listed(charge.ratchet_season))  # fmt: skip
+    return row
+
+
+def _coincident_peak(peak: CoincidentPeak) -> dict[str, Any]:
+    return {
+        "tariff": "hourly", "charge": peak.name, "kind": "coincident_peak",
+        "price_usd_per_kw_year": peak.usd_per_kw_year, "months": _listed(peak.months),
+        "system_profile": f"of {peak.name}", "candidate_hours": peak.top_hours,
+    }  # fmt: skip
+
+
+def _ppa(rows: Rows, made: dict[str, np.ndarray], ppa: Ppa) -> None:
+    made[f"of {ppa.name}"] = ppa.available
+    rows.setdefault("contracts", []).append(
+        {"contract": ppa.name, "kind": "physical", "market": "ERCOT", "shape": "as_produced",
+         "profile": f"of {ppa.name}", "price_usd_per_mwh": ppa.usd_per_mwh, "term_years": 10}
+    )  # fmt: skip
+    rows.setdefault("site_contracts", []).append(
+        {"site": "*", "contract": ppa.name, "max_mw": ppa.max_mw}
+    )
+
+
 def dispatch_usd(problem: Problem) -> float:
     """The running cost of the year's block at the problem's sizes."""
     made = case(*tables(problem))
@@ -114,6 +178,11 @@ def dispatch_usd(problem: Problem) -> float:
     if problem.grid is not None:
         sizes |= {links.FIRM: problem.mw["firm"], links.EXPORT: problem.grid.export_mw}
         sizes[links.flexible(site.offers[0])] = problem.mw.get("flexible", 0.0)
+        sizes |= {links.taken(tariff): 1.0 for tariff in site.tariffs}
+    sizes |= {links.contract(ppa): problem.mw[ppa.contract] for ppa in site.deliveries}
+    for rule in links.rules(made, site):
+        left = 1 - rule.targets["2027"]
+        sizes |= {links.unmatched(rule): 1e-3 * left * problem.load_mw.sum(), links.owed(rule): 0.0}
     for asset in site.assets:
         sizes[links.power(asset)] = problem.mw[asset.technology]
         sizes[links.energy(asset)] = problem.mwh.get(asset.technology, 0.0)
@@ -138,6 +207,8 @@ def solve(problem: Problem, gap: float) -> Answer:
     return Answer(
         total_usd=float(costs.sum()),
         capital_usd=float(costs.reindex(CAPITAL).sum()),
+        ppa_usd=float(costs.get("contract_energy", 0.0)),
+        peaks_usd=float(costs.reindex(PEAKS).sum()),
         mw=dict(built["standing_mw"]),
         mwh=dict(built["standing_mwh"]),
     )
