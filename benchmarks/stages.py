@@ -19,14 +19,17 @@ TIMED = ("sites", "technologies", "campus_blocks", "interconnections", "permits"
 """Tables with lead times."""
 
 
-def staged(sites: int, stages: int, areas: int = 12, seed: int = 0) -> Inputs:
-    """A checked case.
+def staged(
+    sites: int, stages: int, areas: int = 12, seed: int = 0, features: tuple[str, ...] = (),
+    quarters: int = 0,
+) -> Inputs:  # fmt: skip
+    """A checked case; ``quarters`` come before the years.
 
     Raises
     ------
     ValueError : the case that is made has errors
     """
-    made, series = tables(Size(sites, years=stages, areas=areas, seed=seed))
+    made, series = tables(Size(sites, quarters, stages, areas, seed, features))
     for name in TIMED:
         columns = [c.name for c in BY_NAME[name].columns if "months" in c.name and not c.minimum]
         made[name] = made[name].assign(**dict.fromkeys(columns, 0))
