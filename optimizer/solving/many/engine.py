@@ -289,12 +289,18 @@ class ManySites(Run):
     # -- groups -----------------------------------------------------------------------------
 
     def promising(self, found: Sequence[Priced]) -> list[str]:
-        """Sites that pay at the prices, best first, and more at higher ones until there is room."""
+        """Sites that pay at the prices, best first, and more at higher ones until there is room.
+
+        All sites where they make one group: IT MW say nothing of power, which one site may lack.
+        """
         need = SPARE * max(
             (sum(d for (_, _, q), d in self.case.demand.items() if q == p)
              for p in range(len(self.case.periods))), default=0.0,
         )  # fmt: skip
-        chosen = [f.site for f in sorted(found, key=lambda f: f.value) if f.value < -1e-3]
+        ranked = sorted(found, key=lambda f: f.value)
+        if len(ranked) <= GROUP:
+            return [f.site for f in ranked]
+        chosen = [f.site for f in ranked if f.value < -1e-3]
         prices, demand = self.prices.copy(), self.joint.owned("demand_met")
         for _ in range(30):
             if self._capacity(chosen) >= need or len(chosen) == len(self.parts):
@@ -384,6 +390,10 @@ class ManySites(Run):
         pool = [s for s in self.parts if s in open_ or regret[s] > 1e-3]
         noise = dict(zip(pool, self.random.uniform(0.5, 1.5, len(pool)), strict=True))
         pool.sort(key=lambda s: -noise[s] * regret[s] / 2.0 ** tried.get(s, 0))
+        if len(pool) < GROUP:
+            # Others may be needed though they do not pay: prices do not know whole numbers.
+            others = sorted(set(self.parts) - set(pool), key=lambda s: (tried.get(s, 0), s))
+            pool += others[: GROUP - len(pool)]
         size = min(GROUP, max(1, -(-len(pool) // count)))
         return [g for k in range(count) if (g := pool[k : k + count * size : count])]
 
