@@ -111,7 +111,7 @@ def _agreements(made: Tables, series: Series, real: Series, random: np.random.Ge
             "ramp_year_1": round(ramps[k], 2),
             "demand_price_usd_per_kw_month": round(random.uniform(4, 9), 2),
             "minimum_demand_share": 0.85, "term_years": 12, "study_fee_usd": 1e5,
-            "signing_months_before": 6, "deposit_usd_per_kw": 30, "deposit_refund_years": 5,
+            "signing_months_before": int(random.integers(3, 10)), "deposit_usd_per_kw": 30, "deposit_refund_years": 5,
             "security_usd_per_kw": round(random.uniform(75, 150)),
             "security_rate_per_year": 0.06, "reducible_share": 0.2, "reducible_after_years": 1,
             "reduction_fee_usd_per_kw": 60, "reassignable": "yes",
