@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -42,6 +42,7 @@ def scaled(case: Case, sites: Sequence[str], among: Sequence[str]) -> Case:
     it is that among the sites that have it.
     """
     share = _share(case, sites, among)
+    here, all_, groups = set(sites), set(among), members_of_group(case)
     return replace(
         case.of_sites(sites),
         demand={k: share * mw for k, mw in case.demand.items()},
@@ -53,25 +54,23 @@ def scaled(case: Case, sites: Sequence[str], among: Sequence[str]) -> Case:
         budgets={year: share * most for year, most in case.budgets.items()},
         security_caps={year: share * most for year, most in case.security_caps.items()},
         grid_groups={
-            name: most * _share(case, sites, among, members_of_group(case).get(name, set()))
+            name: most * _share(case, members & here, members & all_)
             for name, most in case.grid_groups.items()
+            for members in [groups.get(name, set())]
         },
         shared_upgrades={
-            name: _cheaper(upgrade, _share(case, sites, among, {s for s, _ in upgrade.users}))
+            name: _cheaper(upgrade, _share(case, users & here, users & all_))
             for name, upgrade in case.shared_upgrades.items()
+            for users in [{s for s, _ in upgrade.users}]
         },
     )
 
 
-def _share(
-    case: Case, sites: Sequence[str], among: Sequence[str], members: set[str] | None = None
-) -> float:
-    """Share of IT MW that some sites have among others, of the ``members`` of both only."""
-    some, all_ = (
-        sum(case.sites[s].max_it_mw for s in names if members is None or s in members)
-        for names in (sites, among)
-    )
-    return some / all_ if all_ > 0 else 1.0
+def _share(case: Case, some: Collection[str], among: Collection[str]) -> float:
+    """Share of IT MW that some sites have among others; 1 if those have none."""
+    # In one order: a set has another in each process, and sums of it other last digits.
+    mine, all_ = (sum(case.sites[s].max_it_mw for s in sorted(sites)) for sites in (some, among))
+    return mine / all_ if all_ > 0 else 1.0
 
 
 def _cheaper(upgrade: SharedUpgrade, share: float) -> SharedUpgrade:
@@ -94,13 +93,13 @@ def members_of_group(case: Case) -> dict[str, set[str]]:
 def bound_together(case: Case, sites: Sequence[str]) -> list[list[str]]:
     """Sites in their order, those that share an upgrade or grid MW together, first ones first."""
     common = [{s for s, _ in u.users} for u in case.shared_upgrades.values() if u.first_pays]
+    place = {s: k for k, s in enumerate(sites)}
     cluster = {s: {s} for s in sites}
     for members in (*common, *members_of_group(case).values()):
-        here = [s for s in sites if s in members]
-        joined = set().union(*(cluster[s] for s in here))
+        joined = set().union(*(cluster[s] for s in members if s in place))
         cluster |= dict.fromkeys(joined, joined)
-    clusters = {id(c): c for c in (cluster[s] for s in sites)}
-    return [[s for s in sites if s in c] for c in clusters.values()]
+    clusters = {id(cluster[s]): cluster[s] for s in sites}
+    return [sorted(some, key=place.__getitem__) for some in clusters.values()]
 
 
 def broken(joint: Joint, plans: Mapping[str, SitePlan]) -> list[Key]:
