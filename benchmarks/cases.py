@@ -3,7 +3,8 @@
 Sun, wind, price and load come from ``inputs/texas_southwest``; the areas beyond the real ones
 are blends of them, moved by whole days. Sites differ in size, grid, lead times, land, cost and
 area. A fifth of what all sites could hold is wanted in the end, growing evenly, and slots of
-engines, turbines and transformers grow with it. ``FEATURES`` adds what a plain case leaves out.
+engines, turbines and transformers grow with it. ``FEATURES`` adds what a plain case leaves out,
+``SERVICE`` of :mod:`benchmarks.cases_service` tariffs, agreements, contracts and matching.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks.cases_service import SERVICE, add
 from optimizer.reading.inputs import Inputs
 
 REAL = Path(__file__).parents[1] / "inputs" / "texas_southwest"
@@ -54,12 +56,19 @@ def periods(size: Size) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def profiles(areas: int, random: np.random.Generator) -> dict[str, np.ndarray]:
-    """Sun, wind, price and PUE of each area; shape (8760,) each."""
+def real_profiles() -> dict[str, np.ndarray]:
+    """The profiles of the real case; shape (8760,) each."""
     real = pd.read_parquet(REAL / "profiles" / "profiles.parquet").astype(float)
+    return {name: real[name].to_numpy() for name in real.columns}
+
+
+def profiles(
+    areas: int, real: dict[str, np.ndarray], random: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Sun, wind, price and PUE of each area; shape (8760,) each."""
 
     def blend(prefix: str, area: int) -> np.ndarray:
-        known = [real[c].to_numpy() for c in real.columns if c.startswith(prefix)]
+        known = [values for name, values in real.items() if name.startswith(prefix)]
         if area < len(known):
             return np.asarray(known[area])
         weights = random.dirichlet(np.ones(len(known)))
@@ -67,7 +76,7 @@ def profiles(areas: int, random: np.random.Generator) -> dict[str, np.ndarray]:
         moved = [w * np.roll(k, 24 * d) for w, k, d in zip(weights, known, days, strict=True)]
         return np.asarray(np.sum(moved, axis=0))
 
-    made = {"load": real["load_ai"].to_numpy()}
+    made = {"load": real["load_ai"]}
     for area in range(areas):
         made[f"sun_{area}"] = np.clip(blend("solar_", area), 0, 1)
         made[f"wind_{area}"] = np.clip(blend("wind_", area), 0, 1)
@@ -79,7 +88,8 @@ def profiles(areas: int, random: np.random.Generator) -> dict[str, np.ndarray]:
 def tables(size: Size) -> tuple[dict[str, pd.DataFrame], dict[str, np.ndarray]]:
     """The input tables and profiles of a case."""
     random = np.random.default_rng(size.seed)
-    series = profiles(size.areas, random)
+    real = real_profiles()
+    series = profiles(size.areas, real, random)
     when = periods(size)
     names = [f"s{k:04d}" for k in range(size.sites)]
     area = random.integers(0, size.areas, size.sites)
@@ -211,6 +221,7 @@ def tables(size: Size) -> tuple[dict[str, pd.DataFrame], dict[str, np.ndarray]]:
     }  # fmt: skip
     if policies:
         made["policies"] = pd.DataFrame(policies)
+    add(size.features, size.seed, made, series, real)
     return made, series
 
 
@@ -240,7 +251,7 @@ def main() -> None:
     parser.add_argument("--years", type=int, default=0)
     parser.add_argument("--areas", type=int, default=12)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--features", nargs="*", default=[], choices=FEATURES)
+    parser.add_argument("--features", nargs="*", default=[], choices=[*FEATURES, *SERVICE])
     a = parser.parse_args()
     size = Size(a.sites, a.quarters, a.years, a.areas, a.seed, tuple(a.features))
     write(size, a.folder)

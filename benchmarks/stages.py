@@ -10,7 +10,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks.cases import Size, tables
+import pandas as pd
+
+from benchmarks.cases import START, Size, tables
 from optimizer.reading.inputs import Inputs
 from optimizer.reading.writing import write_inputs
 from optimizer.tables import BY_NAME
@@ -19,14 +21,24 @@ TIMED = ("sites", "technologies", "campus_blocks", "interconnections", "permits"
 """Tables with lead times."""
 
 
-def staged(sites: int, stages: int, areas: int = 12, seed: int = 0) -> Inputs:
-    """A checked case.
+def staged(
+    sites: int, stages: int, areas: int = 12, seed: int = 0, features: tuple[str, ...] = (),
+    months: int = 0,
+) -> Inputs:  # fmt: skip
+    """A checked case; so many ``months`` come before the years.
 
     Raises
     ------
     ValueError : the case that is made has errors
     """
-    made, series = tables(Size(sites, years=stages, areas=areas, seed=seed))
+    made, series = tables(Size(sites, months, stages, areas, seed, features))
+    if months:
+        # Of quarters only their first months are planned, one after the other.
+        dates = [START + pd.DateOffset(months=k) for k in range(months)]
+        dates += [dates[-1] + pd.DateOffset(months=1 + 12 * k) for k in range(stages)]
+        made["periods"] = made["periods"].assign(
+            start=[date.date().isoformat() for date in dates], months=[1] * months + [12] * stages
+        )
     for name in TIMED:
         columns = [c.name for c in BY_NAME[name].columns if "months" in c.name and not c.minimum]
         made[name] = made[name].assign(**dict.fromkeys(columns, 0))

@@ -6,7 +6,8 @@ Arrays over periods have the length of ``Case.periods``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -331,6 +332,35 @@ class Case:
     grid_groups: dict[str, float] = field(default_factory=dict)
     security_caps: dict[int, float] = field(default_factory=dict)
     utilities: dict[str, str] = field(default_factory=dict)
+    whole: Case | None = None
+    """The case of which this one has some sites: rows over several sites are there for all of it."""
+
+    def of_sites(self, sites: Iterable[str]) -> Case:
+        """The case with these sites only, and rows over several sites as with all of them."""
+        some = {s: self.sites[s] for s in sites}
+        return replace(self, sites=some, whole=self.whole or self)
+
+    @property
+    def _all_sites(self) -> Iterable[Site]:
+        return (self.whole or self).sites.values()
+
+    @cached_property
+    def counterparties(self) -> tuple[str, ...]:
+        """Who sells power by contract at any site, in order of their names."""
+        return tuple(sorted({c.counterparty for site in self._all_sites for c in site.contracts}))
+
+    @cached_property
+    def signing_months(self) -> frozenset[int]:
+        """Months in which an agreement of any site may be signed, and security may rise."""
+        return frozenset(
+            int(month) for site in self._all_sites for a in site.agreements for month in a.signed
+        )
+
+    @cached_property
+    def reassigning(self) -> tuple[str, ...]:
+        """Utilities within which MW that are given up can be signed again."""
+        found = (a.reassigns_within for site in self._all_sites for a in site.agreements)
+        return tuple(dict.fromkeys(utility for utility in found if utility))
 
     @property
     def co2_scope(self) -> str:
@@ -341,7 +371,7 @@ class Case:
     def delivery_months(self) -> dict[str, list[int]]:
         """Months from the plan's start in which any site may take slots of each component."""
         months: dict[str, set[int]] = {c.component: set() for c in self.components}
-        for site in self.sites.values():
+        for site in self._all_sites:
             for kind, name, variants in site.users:
                 for component in self.components:
                     if any(component.needs(kind, name)):

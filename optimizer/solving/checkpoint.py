@@ -21,7 +21,7 @@ from optimizer.errors import UsageError
 from optimizer.reading.inputs import Inputs
 
 EVERY_SECONDS = 20.0
-FORMAT = 2
+FORMAT = 3
 NOT_OF_THE_CASE = ("gap", "time_limit_s")
 """Settings that say how long to search, not what."""
 

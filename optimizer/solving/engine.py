@@ -42,6 +42,8 @@ FIRST_GAP = 0.01
 MIP_ROUNDS, REFITS, MENDS = 4, 3, 10
 PATIENCE = 25
 POLISH_ROUNDS, POLISH_SECONDS = 15, 60.0
+NOTHING_MWH = 1e-3
+"""Unserved energy of a pass without load that counts as none."""
 NEAR_ENOUGH = 0.02
 """Share by which what a plan lacks may be understated while it is mended."""
 
@@ -461,15 +463,22 @@ class Engine(Run):
             placed = x[self.arrays.link[site][: len(self.case.workloads), p]]
             loads = [float((need * w.load[hours]).sum()) for w in self.case.workloads.values()]
             energy = float(np.dot(loads, placed))
-            if operated.unserved > allowed * energy:
+            if energy > 0 and operated.unserved > allowed * energy:
                 short[site, p] = operated.unserved / energy * float(placed.sum())
+            elif energy <= 0 and operated.unserved > NOTHING_MWH:
+                # Clean energy that is owed to others and that no plant makes.
+                short[site, p] = operated.unserved / len(need)
         return short
 
     def _shave(self, x: np.ndarray, short: dict[tuple[str, int], float]) -> np.ndarray:
-        """Place a little less where energy is short; the rest waits."""
+        """Place a little less where energy is short, and owe less clean energy; the rest waits."""
         y, model = x.copy(), self.planning.model
         place = {id(v): k for k, v in enumerate(self.arrays.variables)}
         for (site, p), mw in short.items():
+            gwh = 1e-3 * mw * len(self.case.periods[p].hours)
+            owed = model.site[site].component("owed_gwh") or {}
+            for c in (place[id(v)] for (_, at), v in owed.items() if at == p):
+                y[c] = max(0.0, y[c] - gwh)
             columns = [place[id(v)] for k, v in model.site[site].place.items() if k[2] == p]
             total = float(sum(y[c] for c in columns))
             for c in columns:

@@ -94,7 +94,7 @@ def cleaned(planning: Planning, arrays: PlanningArrays, x: np.ndarray) -> np.nda
             if (w, r, p) in site.place
         )
         missing.set_value(max(0.0, case.demand[w, r, p] - placed), skip_validation=True)
-    extract_contracts.make_consistent(planning.model, case)
+    extract_contracts.make_consistent(planning.model, case, arrays.upper_sides)
     extract_agreements.clean(planning)
     for k, v in enumerate(arrays.variables):
         y[k] = v.value

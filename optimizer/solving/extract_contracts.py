@@ -29,16 +29,35 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 # -- a point that all rows agree on ---------------------------------------------------------
 
 
-def make_consistent(model: pyo.ConcreteModel, case: Case) -> None:
-    """Contracts and quotas no larger than the load of the point allows."""
+def make_consistent(
+    model: pyo.ConcreteModel, case: Case, sides: Mapping[tuple[str, Hashable], float]
+) -> None:
+    """Contracts and quotas no larger than the load of the point allows.
+
+    Parameters
+    ----------
+    sides : upper sides of rows over several sites by (constraint, index) [GWh]; not 0 where the
+        case is of some sites, and others leave something over or rely on these
+    """
     for name, site in case.sites.items():
         if any(c.capped for c in site.contracts):
             _within_load(model.site[name], case, site)
+        if case.rules:
+            _cancel(model.site[name])
     for rule in case.rules:
         for group in rule.targets:
-            _share_out(model, case, rule, group, "matched", "unmatched_gwh")
+            _share_out(model, case, rule, group, "matched", "unmatched_gwh", sides)
         for group in rule.excess:
-            _share_out(model, case, rule, group, "excess", "excess_gwh")
+            _share_out(model, case, rule, group, "excess", "excess_gwh", sides)
+
+
+def _cancel(block: pyo.Block) -> None:
+    """What a pass owes to others and leaves unmatched itself counts once: only the rest is there."""
+    for key, owed in block.owed_gwh.items():
+        unmatched = block.unmatched_gwh[key]
+        both = min(float(owed.value), float(unmatched.value))
+        for quota in (owed, unmatched):
+            quota.set_value(float(quota.value) - both, skip_validation=True)
 
 
 def _within_load(block: pyo.Block, case: Case, site: Site) -> None:
@@ -58,14 +77,16 @@ def _within_load(block: pyo.Block, case: Case, site: Site) -> None:
 
 
 def _share_out(
-    model: pyo.ConcreteModel, case: Case, rule: Rule, group: str, kind: str, variable: str
-) -> None:
+    model: pyo.ConcreteModel, case: Case, rule: Rule, group: str, kind: str, variable: str,
+    sides: Mapping[tuple[str, Hashable], float],
+) -> None:  # fmt: skip
     """Smaller quotas where all together are above what load and target allow."""
+    allowed = sides.get((f"{kind}_in_scope", (rule.rule, group)), 0.0) if rule.joint else 0.0
     parts: Iterable[list[str]] = [[s] for s in case.sites if s in rule.sites]
     if rule.joint:
         parts = [[s for s in case.sites if s in rule.sites]]
     for sites in parts:
-        over, quotas = 0.0, []
+        over, quotas = -allowed, []
         for name in sites:
             block = model.site[name]
             body = block.matching_terms.get((kind, rule.rule, group))

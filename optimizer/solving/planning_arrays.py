@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,17 @@ class PlanningArrays:
     def count(self) -> int:
         """Number of columns."""
         return len(self.cost)
+
+    @cached_property
+    def upper_sides(self) -> dict[tuple[str, Hashable], float]:
+        """Upper sides of the rows over several sites, by (constraint, index)."""
+        return {
+            (owner, index): float(side)
+            for owner, index, side in zip(
+                self.row_owner, self.row_index, self.row_upper, strict=True
+            )
+            if owner in JOINT
+        }
 
     @property
     def operating_columns(self) -> np.ndarray:

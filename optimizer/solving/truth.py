@@ -111,8 +111,9 @@ def links_of(arrays: PlanningArrays, x: np.ndarray, site: str, period: int) -> n
 
 
 def operates(site: Site, names: tuple[str, ...], x: np.ndarray) -> bool:
-    """Whether a block has load, sells energy, owes money, or can be paid for taking energy."""
-    busy = ("it_mw:", *links.OWED)
+    """Whether a block has load or owes clean energy, sells energy, owes money, or can be paid for
+    taking energy."""
+    busy = (*links.DEMANDS, *links.OWED)
     load = sum(v for n, v in zip(names, x, strict=True) if n.startswith(busy))
     sold = sum(v for n, v in zip(names, x, strict=True) if n == links.EXPORT)
     grid = sum(v for n, v in zip(names, x, strict=True) if n.startswith(GRID))

@@ -253,10 +253,8 @@ def add_joint(model: pyo.ConcreteModel, case: Case, ledger: Ledger) -> None:
 
     ``reassigned_within_signed[utility, p]``: MW are reassigned to what is signed in that period.
     """
-    agreements = [a for site in case.sites.values() for a in site.agreements]
-    utilities = dict.fromkeys(a.reassigns_within for a in agreements if a.reassigns_within)
     rows = {}
-    for utility, p in ((u, p) for u in utilities for p in range(len(case.periods))):
+    for utility, p in ((u, p) for u in case.reassigning for p in range(len(case.periods))):
         again, signed = (
             [t for site in model.site.values() for t in site.joint.get((what, utility, p), ())]
             for what in ("reassigned", "signed")
@@ -276,8 +274,12 @@ def add_joint(model: pyo.ConcreteModel, case: Case, ledger: Ledger) -> None:
 
 def security_cap(case: Case, month: int) -> float:
     """The cap that holds in a month [k$]."""
-    year = case.start.year + (case.start.month - 1 + month) // 12
-    return case.security_caps.get(year, float("inf"))
+    return case.security_caps.get(year_of(case, month), float("inf"))
+
+
+def year_of(case: Case, month: int) -> int:
+    """Calendar year of a month of the plan."""
+    return int(case.start.year) + (int(case.start.month) - 1 + month) // 12
 
 
 def outstanding(model: pyo.ConcreteModel, case: Case) -> dict[int, list[Any]]:
@@ -285,12 +287,8 @@ def outstanding(model: pyo.ConcreteModel, case: Case) -> dict[int, list[Any]]:
 
     Between them it only falls.
     """
-    rises = {
-        int(a.signed[q])
-        for site in case.sites.values() for a in site.agreements for q in range(len(case.periods))
-    }  # fmt: skip
     first = -(case.start.month - 1) % 12
-    months = sorted(rises | {0} | set(range(first, case.horizon, 12)))
+    months = sorted(case.signing_months | {0} | set(range(first, case.horizon, 12)))
     made = {}
     for month in months:
         terms = [
@@ -337,7 +335,7 @@ def _caps(case: Case) -> list[Limit]:
 
 def _used_security(model: Any, case: Case, limit: Limit) -> Iterator[Use]:
     for month, terms in outstanding(model, case).items():
-        if case.start.year + (case.start.month - 1 + month) // 12 in limit.key:
+        if year_of(case, month) in limit.key:
             yield Use(pyo.quicksum(terms) / KILO, limit.given)
 
 

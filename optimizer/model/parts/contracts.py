@@ -129,8 +129,9 @@ def _counted(case: Case, site: Site, hedge: Hedge) -> dict[str, list[Contract]]:
     """Contracts of a site that a hedge counts together; a counterparty's apart from others'."""
     if hedge.kind != "counterparty_share_max":
         return {"": list(site.contracts)}
-    everyone = {c.counterparty for s in case.sites.values() for c in s.contracts}
-    return {who: [c for c in site.contracts if c.counterparty == who] for who in sorted(everyone)}
+    # Whoever sells anywhere: load of this site also makes room for what others buy from them.
+    everyone = case.counterparties
+    return {who: [c for c in site.contracts if c.counterparty == who] for who in everyone}
 
 
 def _beyond(hedge: Hedge, bought: Any, load: Any) -> Any:
@@ -185,7 +186,7 @@ def _shares(case: Case) -> list[Limit]:
     return [
         Limit("hedged shares", "policies", n, "value",
               f"{row['policy']}: {words[row['kind']]} {number(row['value'])} of load by contract",
-              row["value"], (row["kind"],))
+              row["value"], (row["kind"], row["policy"]))
         for n, row in rows_of(case, "policies")
         if row["kind"] in HEDGES
     ]  # fmt: skip

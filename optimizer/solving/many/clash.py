@@ -17,7 +17,16 @@ import scipy.sparse as sp
 
 from optimizer.errors import NoPlanError
 from optimizer.model.limits import Limit, number
-from optimizer.model.parts import budget, carbon, slots, workloads
+from optimizer.model.parts import (
+    agreements,
+    budget,
+    carbon,
+    contracts,
+    matching,
+    shared_grid,
+    slots,
+    workloads,
+)
 from optimizer.preparing.case import Case
 from optimizer.solving.highs import INFINITY, make_model, run_lp
 from optimizer.solving.many.parts import Joint, Key
@@ -216,10 +225,10 @@ def _told(
     keys = [joint.keys[k] for k in np.flatnonzero(held)]
     limits = [
         limit
-        for part in (workloads, slots, budget, carbon)
+        for part in (workloads, slots, budget, carbon, agreements, shared_grid, contracts, matching)
         for group in part.LIMITS
         for limit in group.limits(case)
-        if any(_stands_for(key, limit) for key in keys)
+        if any(_stands_for(case, key, limit) for key in keys)
     ]
     demand = [k for k in np.flatnonzero(held) if joint.keys[k][0] == "demand_met"]
     deadlines = [limit for limit in limits if limit.group == "deadlines"]
@@ -231,7 +240,7 @@ def _told(
     return Clash(tuple(limits), possible, irreducible)
 
 
-def _stands_for(key: Key, limit: Limit) -> bool:
+def _stands_for(case: Case, key: Key, limit: Limit) -> bool:
     owner, index = key
     if limit.group == "deadlines":
         return (owner == "demand_met" and index == limit.key) or (
@@ -241,7 +250,18 @@ def _stands_for(key: Key, limit: Limit) -> bool:
         return owner == "slots_delivered" and isinstance(index, tuple) and index[0] == limit.key[0]
     if limit.group == "budget":
         return owner == "spending_within_budget" and index in limit.key
-    return limit.group == "co2_cap" and owner == "co2_within_cap"
+    if limit.group == "security" and owner == "security_within_cap":
+        return isinstance(index, int) and agreements.year_of(case, index) in limit.key
+    if not isinstance(index, tuple):
+        return limit.group == "co2_cap" and owner == "co2_within_cap"
+    if limit.group == "shared grid MW":
+        return owner == "grid_group_within_mw" and index[0] == limit.key[0]
+    if limit.group == "hedged shares":
+        return owner == "hedged_in_scope" and index[0] == limit.key[1]
+    if limit.group == "matching target" and owner == "matched_in_scope":
+        named = {rule.rule: rule.policies for rule in case.rules}
+        return bool(named[index[0]][index[1]] == limit.key[0])
+    return False
 
 
 __all__ = ["Clash", "find"]

@@ -30,7 +30,14 @@ from optimizer.solving.many.known import Known
 from optimizer.solving.many.parts import Key, split
 from optimizer.solving.many.pool import SharedPool
 from optimizer.solving.many.pricing import Priced, Pricing
-from optimizer.solving.many.shares import SitePlan, backlog_cost, remaining, scaled
+from optimizer.solving.many.shares import (
+    SitePlan,
+    backlog_cost,
+    bound_together,
+    broken,
+    remaining,
+    scaled,
+)
 from optimizer.solving.memory import give_back
 from optimizer.solving.run import Run
 from optimizer.solving.truth import Truth
@@ -49,8 +56,6 @@ GROUP_SECONDS, NEIGHBOUR_SECONDS = 75.0, 60.0
 """Time for one group, and for one set of sites anew: the gap of the whole is looked at after."""
 CLASH_SHARE, CLASH_SECONDS = 0.3, 10.0
 """Time for a proof that there is no plan, as a share of what is left, and at least [s]."""
-NOT_YET = 0.0
-"""Capacity of the sites in groups before there are groups [MW]."""
 STALLED, FEW_STALLED = 12, 2
 """Passes without gain after which the search ends."""
 
@@ -62,6 +67,14 @@ class _Told:
     bound: float
     size: dict[str, int]
     cuts: int
+
+
+def _of_another(key: Key, case: Case) -> bool:
+    """Whether a row says that a site which is not in the case needs a shared upgrade."""
+    owner, index = key
+    return (
+        owner == "shared_upgrade_paid" and isinstance(index, tuple) and index[1] not in case.sites
+    )
 
 
 class ManySites(Run):
@@ -85,8 +98,9 @@ class ManySites(Run):
         """What each site earns at the prices, <= 0 [k$]."""
         self.plans: dict[str, SitePlan] = {}
         self.waiting: list[list[str]] = []
-        """Groups that are still to be planned, each with its share of all groups' capacity."""
-        self.grouped = NOT_YET
+        """Groups that are still to be planned, each with its share of what all share."""
+        self.grouped: list[str] = []
+        """Sites of all groups; none before there are groups."""
         self.built: dict[str, SitePlan] = {}
         """Plans of the groups that are done, while others wait."""
         self._told: _Told | None = None
@@ -137,6 +151,7 @@ class ManySites(Run):
 
     def price(self, prices: np.ndarray) -> list[Priced]:
         """Every site by itself at these prices; raises the bound."""
+        prices = self.joint.signed(prices)
         found = self.pricing.all(list(self.parts), prices)
         bound = self.joint.bound(prices, sum(min(f.bound, 0.0) for f in found))
         if bound > self.bound:
@@ -185,19 +200,19 @@ class ManySites(Run):
             self.known.pool.add(kind, row[: len(self.known.names[site])], cost=cost)
 
     def _duals(self, engine: Engine, row_dual: np.ndarray) -> np.ndarray:
-        """Duals of an engine's planning rows as prices of the joint rows."""
+        """Duals of an engine's planning rows as prices of the joint rows; nan: it has no such row."""
         number = self.joint.number
-        prices = np.zeros(self.joint.rows)
+        prices = np.full(self.joint.rows, np.nan)
         keys = zip(engine.arrays.row_owner, engine.arrays.row_index, strict=True)
         for row, key in enumerate(keys):
-            if key in number:
+            if key in number and not _of_another(key, engine.case):
                 prices[number[key]] = row_dual[row]
         return prices
 
     def sample(self, sites: Sequence[str]) -> np.ndarray:
         """Prices of the joint rows at the relaxed optimum of a few sites with their share."""
-        share = self._capacity(sites) / self._capacity(list(self.parts))
-        engine = self._engine(scaled(self.case, sites, share), {}, self.left, self.gap)
+        case = scaled(self.case, sites, list(self.parts))
+        engine = self._engine(case, {}, self.left, self.gap)
         engine.seed()
         arrays = engine.arrays
         # Rounding a small share of the demand to whole blocks would say nothing of all of it.
@@ -210,7 +225,24 @@ class ManySites(Run):
         self.keep_cuts(engine)
         if relaxed is None:
             return self._uniform(1.0)
-        return self._duals(engine, relaxed.row_dual)
+        duals = self._duals(engine, relaxed.row_dual)
+        return np.where(np.isnan(duals), self._of_upgrades(), duals)
+
+    def _of_upgrades(self) -> np.ndarray:
+        """Prices of shared upgrades at which each offer that needs one pays an equal part of it.
+
+        Who pays for an upgrade gets as much as it costs. All other prices are 0.
+        """
+        prices = np.zeros(self.joint.rows)
+        for k in np.flatnonzero(self.joint.owned("shared_upgrade_paid")):
+            index = self.joint.keys[k][1]
+            assert isinstance(index, tuple)
+            name, _, _, p = index
+            upgrade = self.case.shared_upgrades[name]
+            later = upgrade.capital[p + 1] if p + 1 < len(upgrade.capital) else 0.0
+            users = sum(site in self.parts for site, _ in upgrade.users)
+            prices[k] = -max(0.0, upgrade.capital[p] - later) / max(1, users)
+        return prices
 
     def _capacity(self, sites: Sequence[str]) -> float:
         return sum(self.case.sites[s].max_it_mw for s in sites)
@@ -257,12 +289,18 @@ class ManySites(Run):
     # -- groups -----------------------------------------------------------------------------
 
     def promising(self, found: Sequence[Priced]) -> list[str]:
-        """Sites that pay at the prices, best first, and more at higher ones until there is room."""
+        """Sites that pay at the prices, best first, and more at higher ones until there is room.
+
+        All sites where they make one group: IT MW say nothing of power, which one site may lack.
+        """
         need = SPARE * max(
             (sum(d for (_, _, q), d in self.case.demand.items() if q == p)
              for p in range(len(self.case.periods))), default=0.0,
         )  # fmt: skip
-        chosen = [f.site for f in sorted(found, key=lambda f: f.value) if f.value < -1e-3]
+        ranked = sorted(found, key=lambda f: f.value)
+        if len(ranked) <= GROUP:
+            return [f.site for f in ranked]
+        chosen = [f.site for f in ranked if f.value < -1e-3]
         prices, demand = self.prices.copy(), self.joint.owned("demand_met")
         for _ in range(30):
             if self._capacity(chosen) >= need or len(chosen) == len(self.parts):
@@ -280,7 +318,11 @@ class ManySites(Run):
         if not sites:
             return []
         count = max(1, round(len(sites) / GROUP))
-        return [list(sites[k::count]) for k in range(count)]
+        dealt: list[list[str]] = [[] for _ in range(count)]
+        for some in bound_together(self.case, sites):
+            for at in range(0, len(some), GROUP):
+                min(dealt, key=len).extend(some[at : at + GROUP])
+        return [group for group in dealt if group]
 
     def plan_groups(self, seconds: float) -> list[np.ndarray]:
         """Plan each group that waits with its share of the joint rows; returns their prices."""
@@ -288,7 +330,7 @@ class ManySites(Run):
         prices: list[np.ndarray] = []
 
         def work(group: Sequence[str]) -> Engine:
-            case = scaled(self.case, group, self._capacity(group) / self.grouped)
+            case = scaled(self.case, group, self.grouped)
             engine = self._engine(case, {}, min(seconds, self.left), 0.5 * self.gap)
             try:
                 engine.search(patience=1)
@@ -314,12 +356,22 @@ class ManySites(Run):
 
     def offer(self, plans: dict[str, SitePlan]) -> bool:
         """Keep the plans of some sites as the best plan if they cost less, all others closed."""
+        if not self._holds(plans):
+            return False
         best = self.value(self.plans)
         if self.plans and np.isfinite(best) and self.value(plans) >= best:
             return False
         self.plans = plans
         self._publish()
         return True
+
+    def _holds(self, plans: dict[str, SitePlan]) -> bool:
+        """Whether plans of sites keep the joint rows together; a note says which they do not."""
+        over = broken(self.joint, plans)
+        if over:
+            names = ", ".join(dict.fromkeys(owner for owner, _ in over))
+            self.note(f"plans of {len(plans)} sites do not fit together: {names}")
+        return not over
 
     # -- better plans -----------------------------------------------------------------------
 
@@ -338,6 +390,10 @@ class ManySites(Run):
         pool = [s for s in self.parts if s in open_ or regret[s] > 1e-3]
         noise = dict(zip(pool, self.random.uniform(0.5, 1.5, len(pool)), strict=True))
         pool.sort(key=lambda s: -noise[s] * regret[s] / 2.0 ** tried.get(s, 0))
+        if len(pool) < GROUP:
+            # Others may be needed though they do not pay: prices do not know whole numbers.
+            others = sorted(set(self.parts) - set(pool), key=lambda s: (tried.get(s, 0), s))
+            pool += others[: GROUP - len(pool)]
         size = min(GROUP, max(1, -(-len(pool) // count)))
         return [g for k in range(count) if (g := pool[k : k + count * size : count])]
 
@@ -364,7 +420,7 @@ class ManySites(Run):
             self.note(f"{len(engine.case.sites)} sites anew after {engine.seconds:.0f} s: "
                       f"bound {engine.bound / 1e3:,.1f} best {engine.total / 1e3:,.1f}")  # fmt: skip
             changed = {**self.plans, **plans}
-            if plans and self.value(changed) < self.value(self.plans):
+            if plans and self.value(changed) < self.value(self.plans) and self._holds(changed):
                 self.plans = changed
         return before - self.value(self.plans)
 
@@ -428,10 +484,7 @@ class ManySites(Run):
         """
         if self.resumed is not None:
             self._restore(self.resumed)
-        if self.grouped == NOT_YET:
-            groups = self._begin(begin)
-        else:
-            groups = [list(self.plans), *self.waiting]
+        groups = self._begin(begin) if not self.grouped else [list(self.plans), *self.waiting]
         if self.gap_now() > self.gap:
             share = self.threads / max(self.threads, len(self.waiting))
             seconds = min(GROUP_SECONDS, 0.5 * self.left * share)
@@ -459,7 +512,7 @@ class ManySites(Run):
             begin(promising[:GROUP])
         groups = self.groups(promising)
         self.waiting = list(groups)
-        self.grouped = sum(self._capacity(g) for g in groups)
+        self.grouped = [s for g in groups for s in g]
         return groups
 
     def _look_for_clash(self) -> None:
@@ -505,7 +558,11 @@ class ManySites(Run):
         self._age()
         if not candidates or self.stopping():
             return
-        mean = np.mean(candidates, axis=0)
+        # A row that few groups have is priced by these; one that none has as before.
+        known = ~np.isnan(candidates)
+        told = np.where(known, candidates, 0.0).sum(axis=0)
+        count = known.sum(axis=0)
+        mean = np.where(count > 0, told / np.maximum(count, 1), self.prices)
         self.explore(mean, 2)
         self.price(mean)
         for share in (0.5, 0.25):
@@ -540,7 +597,7 @@ class ManySites(Run):
         With ``learnt`` it knows the cuts of these sites, and keeps the first of each block, which
         bounds its cost from below.
         """
-        case = replace(self.case, sites={s: self.case.sites[s] for s in sites})
+        case = self.case.of_sites(sites)
         engine = Engine(case, self._own, None, should_stop, Given(self.oracle, (), {}))
         engine.started, engine.report, engine.limit = self.started, self.report, self.limit
         first: dict[tuple[str, int], int] = {}

@@ -83,6 +83,13 @@ class Joint:
         """Whether each row belongs to one of these constraints."""
         return np.array([owner in owners for owner, _ in self.keys], dtype=bool)
 
+    def signed(self, prices: np.ndarray) -> np.ndarray:
+        """Prices without those of the wrong sign, which noise makes and which prove nothing."""
+        wrong = ((prices > 0) & ~np.isfinite(self.lower)) | (
+            (prices < 0) & ~np.isfinite(self.upper)
+        )
+        return np.where(wrong, 0.0, prices)
+
     def bound(self, prices: np.ndarray, sites: float) -> float:
         """Lagrangian bound at prices, with the sum of bounds of all sites at them [k$]."""
         sides = np.where(prices > 0, self.lower, self.upper)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from optimizer.model.blocks import T_PER_LINK
 from optimizer.preparing.case import Case
+from optimizer.preparing.service import SharedUpgrade
 from optimizer.solving.many.parts import Joint, Key
 
-OWN_SIDE = (
-    "slots_delivered", "spending_within_budget", "matched_in_scope", "excess_in_scope",
-    "hedged_in_scope",
-)  # fmt: skip
-"""Rows whose sides are changed row by row; demand and CO2 caps are changed in the case."""
+OF_CASE = ("demand_met", "demand_in_blocks", "co2_within_cap")
+"""Rows whose sides are changed in the case; those of all others row by row."""
+NEAR = 1e-6
+"""By how much plans together may exceed a joint row, relative to what they use of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,11 +35,16 @@ class SitePlan:
     use: np.ndarray
 
 
-def scaled(case: Case, sites: Sequence[str], share: float) -> Case:
-    """The case with these sites only, and a share of demand, slots, caps and budgets."""
+def scaled(case: Case, sites: Sequence[str], among: Sequence[str]) -> Case:
+    """The case with some of the sites ``among``, and their share of demand, slots, caps and budgets.
+
+    The share is that of IT MW; of what few sites have in common, shared MW and shared upgrades,
+    it is that among the sites that have it.
+    """
+    share = _share(case, sites, among)
+    here, all_, groups = set(sites), set(among), members_of_group(case)
     return replace(
-        case,
-        sites={s: case.sites[s] for s in sites},
+        case.of_sites(sites),
         demand={k: share * mw for k, mw in case.demand.items()},
         max_backlog={k: share * mw for k, mw in case.max_backlog.items()},
         components=tuple(
@@ -47,7 +52,64 @@ def scaled(case: Case, sites: Sequence[str], share: float) -> Case:
         ),
         co2_caps=tuple(replace(c, value=share * c.value) for c in case.co2_caps),
         budgets={year: share * most for year, most in case.budgets.items()},
+        security_caps={year: share * most for year, most in case.security_caps.items()},
+        grid_groups={
+            name: most * _share(case, members & here, members & all_)
+            for name, most in case.grid_groups.items()
+            for members in [groups.get(name, set())]
+        },
+        shared_upgrades={
+            name: _cheaper(upgrade, _share(case, users & here, users & all_))
+            for name, upgrade in case.shared_upgrades.items()
+            for users in [{s for s, _ in upgrade.users}]
+        },
     )
+
+
+def _share(case: Case, some: Collection[str], among: Collection[str]) -> float:
+    """Share of IT MW that some sites have among others; 1 if those have none."""
+    # In one order: a set has another in each process, and sums of it other last digits.
+    mine, all_ = (sum(case.sites[s].max_it_mw for s in sorted(sites)) for sites in (some, among))
+    return mine / all_ if all_ > 0 else 1.0
+
+
+def _cheaper(upgrade: SharedUpgrade, share: float) -> SharedUpgrade:
+    """What sites of this share pay if others pay the rest; equal parts stay as they are."""
+    if not upgrade.first_pays:
+        return upgrade
+    return replace(upgrade, usd=share * upgrade.usd, capital=share * upgrade.capital)
+
+
+def members_of_group(case: Case) -> dict[str, set[str]]:
+    """The sites with offers in each group of shared MW."""
+    members: dict[str, set[str]] = {}
+    for name, site in case.sites.items():
+        for offer in site.offers:
+            if offer.grid_group:
+                members.setdefault(offer.grid_group, set()).add(name)
+    return members
+
+
+def bound_together(case: Case, sites: Sequence[str]) -> list[list[str]]:
+    """Sites in their order, those that share an upgrade or grid MW together, first ones first."""
+    common = [{s for s, _ in u.users} for u in case.shared_upgrades.values() if u.first_pays]
+    place = {s: k for k, s in enumerate(sites)}
+    cluster = {s: {s} for s in sites}
+    for members in (*common, *members_of_group(case).values()):
+        joined = set().union(*(cluster[s] for s in members if s in place))
+        cluster |= dict.fromkeys(joined, joined)
+    clusters = {id(cluster[s]): cluster[s] for s in sites}
+    return [sorted(some, key=place.__getitem__) for some in clusters.values()]
+
+
+def broken(joint: Joint, plans: Mapping[str, SitePlan]) -> list[Key]:
+    """Joint rows that plans do not keep together; what waits makes up for demand."""
+    total = placed(joint, plans)
+    size = np.zeros(joint.rows)
+    for plan in plans.values():
+        size += np.abs(plan.use)
+    over = total - joint.upper > NEAR * (1 + size)
+    return [joint.keys[k] for k in np.flatnonzero(over & ~joint.owned(*OF_CASE[:2]))]
 
 
 def placed(joint: Joint, plans: Mapping[str, SitePlan]) -> np.ndarray:
@@ -81,18 +143,21 @@ def remaining(
         others = 0.0 if row is None else T_PER_LINK * total[row]
         caps.append(replace(cap, value=mine + share * max(0.0, cap.value - others)))
     used: dict[Key, float] = {}
-    for k in np.flatnonzero(joint.owned(*OWN_SIDE)):
+    for k in np.flatnonzero(~joint.owned(*OF_CASE)):
         free = max(0.0, float(joint.upper[k] - total[k]))
-        used[joint.keys[k]] = float(joint.upper[k]) - own[k] - share * free
+        owner, index = joint.keys[k]
+        if owner == "shared_upgrade_paid" and isinstance(index, tuple):
+            # One site needs the upgrade there: what it leaves unused is for its own set alone.
+            part = 1.0 if index[1] in sites else 0.0
+        else:
+            part = share
+        used[joint.keys[k]] = float(joint.upper[k]) - own[k] - part * free
     backlog = {
         key: min(most, demand[key]) if most >= case.demand[key] else min(most * share, demand[key])
         for key, most in case.max_backlog.items()
     }
-    part = replace(
-        case, sites={s: case.sites[s] for s in sites}, demand=demand, max_backlog=backlog,
-        co2_caps=tuple(caps),
-    )  # fmt: skip
-    return part, used
+    some = replace(case.of_sites(sites), demand=demand, max_backlog=backlog, co2_caps=tuple(caps))
+    return some, used
 
 
 def backlog_cost(case: Case, joint: Joint, plans: Mapping[str, SitePlan]) -> float:
