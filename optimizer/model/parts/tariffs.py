@@ -1,4 +1,4 @@
-"""Tariffs as far as they are decided for a period or reach over several: choice and ratchets."""
+"""Tariffs as far as the plan decides: choice, cheaper tiers of a month, ratchets over periods."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from optimizer.model.blocks.grid import growth
 from optimizer.model.ledger import Ledger
 from optimizer.model.limits import Group
 from optimizer.preparing import ratchets
+from optimizer.preparing.calendar import months_of_pass
 from optimizer.preparing.case import Case, Site
 from optimizer.preparing.tariffs import Charge, Tariff
+from optimizer.tables.tariffs import CONTRACT, DEMAND
 
 
 def applies(case: Case) -> bool:
@@ -24,6 +26,8 @@ def add_site(block: pyo.Block, case: Case, site: Site, ledger: Ledger) -> None:
     """``taken[t, p]``: the tariff of a period, where a site may choose; fixed charges.
 
     ``under[link, t, p]``: the connection's links as far as they are under a tariff.
+    ``reached[t, c, n, p, k]``: month k of a period reaches tier n of a charge, which is cheaper
+    than the one before.
     ``peak[t, c, p, k]``, ``floor[t, c, p, k]`` [MW]: metered peaks that ratchets reach over.
     """
     periods = range(len(case.periods))
@@ -33,6 +37,8 @@ def add_site(block: pyo.Block, case: Case, site: Site, ledger: Ledger) -> None:
     shared = links.split(list(links.names(case, site)), site)
     block.under = pyo.Var(shared, names, periods, domain=pyo.NonNegativeReals)
     block.one_tariff = pyo.ConstraintList()
+    block.tier_rows = pyo.ConstraintList()
+    block.reached = pyo.Var(_cheaper_tiers(case, site), domain=pyo.Binary)
     if not site.offers:
         block.ratchet_rows = pyo.ConstraintList()
         return
@@ -46,6 +52,8 @@ def add_site(block: pyo.Block, case: Case, site: Site, ledger: Ledger) -> None:
             taken = block.taken[tariff.tariff, p] if several else connected
             if tariff.is_billed:
                 block.links[p][links.taken(tariff)] = taken
+            for charge in tariff.charges:
+                _reach(block, case, site, tariff, charge, p, taken)
             _fixed(case, site, tariff, ledger, p, taken)
     _add_ratchets(block, case, site)
 
@@ -77,14 +85,79 @@ def _most(site: Site, name: str, p: int) -> float:
         return firm
     if name in flexible:
         return flexible[name]
+    return _most_contract(site)
+
+
+def _most_service(site: Site, p: int) -> float:
+    """Most MW that the connection carries in a period."""
+    return max(float(o.firm_mw[p] + o.flexible_mw[p]) for o in site.offers)
+
+
+def _most_contract(site: Site) -> float:
+    """Most MW that the connection, or an agreement for it, has in any period."""
     return max(float((o.firm_mw + o.flexible_mw).max()) for o in site.offers)
+
+
+def _most_billed(site: Site, tariff: Tariff, name: str, p: int) -> float:
+    """Most MW that the demand charges of a name, in all their windows, bill in a month."""
+    found = 0.0
+    for charge in tariff.of_kind(DEMAND):
+        if name in (charge.charge, charge.name):
+            most = _most_service(site, p)
+            if charge.minimum_share or ratchets.has_ratchet(charge):
+                most = max(_most_contract(site), charge.peak_before)
+            found += most
+    return found
+
+
+def _cheaper_tiers(case: Case, site: Site) -> list[tuple[str, str, int, int, int]]:
+    """(tariff, charge, tier, period, position) of all tiers that are cheaper than the one before."""
+    return [
+        (tariff.tariff, charge.name, number, p, k)
+        for tariff in (site.tariffs if site.offers else ())
+        for charge in tariff.charges
+        for number, _ in charge.falls
+        for p, period in enumerate(case.periods)
+        for k, month in enumerate(months_of_pass(period))
+        if month in charge.months
+    ]
+
+
+def _reach(
+    block: pyo.Block, case: Case, site: Site, tariff: Tariff, charge: Charge, p: int, taken: Any
+) -> None:
+    """Whether each month reaches a cheaper tier; only if it reaches the cheaper ones before.
+
+    A cost that falls with use is the least of several lines, of which the plan takes one for each
+    month: another than the least is dear, not impossible.
+    """
+    here = block.links[p]
+    for k in range(links.tier_positions(case.periods)):
+        before = taken
+        for number, tier in charge.falls:
+            key = (tariff.tariff, charge.name, number, p, k)
+            if key not in block.reached:
+                here[links.reached(tariff, charge, number, k)] = 0.0
+                here[links.unreached(tariff, charge, number, k)] = 0.0
+                continue
+            reached = block.reached[key]
+            block.tier_rows.add(reached <= before)
+            before = reached
+            most, size = _most_service(site, p), 1.0
+            if charge.kind == DEMAND:
+                most = _most_billed(site, tariff, charge.name, p)
+            if tier.hours and charge.hours_of == CONTRACT:
+                size = _most_contract(site)
+            elif tier.hours:
+                size = _most_billed(site, tariff, charge.hours_of, p)
+            here[links.reached(tariff, charge, number, k)] = most * reached
+            here[links.unreached(tariff, charge, number, k)] = size * (taken - reached)
 
 
 def _fixed(case: Case, site: Site, tariff: Tariff, ledger: Ledger, p: int, taken: Any) -> None:
     """Fixed charges of the months of a pass, and the tax on them."""
     period = case.periods[p]
-    months = {(period.start.month - 1 + k) % 12 for k in range(min(12, period.months))}
-    usual = float(tariff.fixed[sorted(months)].sum())
+    usual = float(tariff.fixed[months_of_pass(period)].sum())
     if usual <= 0:
         return
     paid = usual * growth(case, tariff.growth, period) * period.pass_weight
@@ -126,7 +199,7 @@ def _ratchet(
         floor = block.floor[(*key, p, k)]
         here[links.floor(tariff, charge, k)] = floor
         for q, at in ratchets.earlier(charge, periods, p, k):
-            most = max(float(o.firm_mw[q] + o.flexible_mw[q]) for o in site.offers)
+            most = _most_service(site, q)
             left = most * (1 - taken) if several else 0.0
             rows.add(floor >= block.peak[(*key, q, at)] - left)
         if ratchets.looks_before_plan(charge, periods, p, k):
