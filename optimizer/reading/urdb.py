@@ -10,7 +10,6 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -171,9 +170,12 @@ class _Rate:
             self.note(f"tiers in {', '.join(sorted(units))} are left out: the last tier's price "
                       "holds")  # fmt: skip
             tiers, prices = tiers[-1:], prices[-1:]
-        if any(b < a for a, b in pairwise(prices)):
-            self._falling(tiers, prices, units, cells)
-            tiers, prices = tiers[-1:], prices[-1:]
+        elif "kWh/kW" in units:
+            self.note("hours of use are counted for the contract MW: name a demand charge in "
+                      "hours_of if they are counted for its billed demand")  # fmt: skip
+        if self.out.tariffs[-1].get("export_price_share") and min(prices) < prices[0]:
+            self.note("export at the price of import would earn the first tier's price, which is "
+                      "above a later one's: lower export_price_share")  # fmt: skip
         for number, (tier, price) in enumerate(zip(tiers, prices, strict=True), 1):
             end: Row = {}
             if number < len(tiers):
@@ -181,22 +183,6 @@ class _Rate:
                 most = float(tier["max"])
                 end = {"tier_to_hours": most} if by_use else {"tier_to_mwh": round(most / 1000, 9)}
             self._charge(**cells, tier=number, price_usd_per_mwh=price, **end)
-
-    def _falling(self, tiers: list[Row], prices: list[float], units: set[str], cells: Row) -> None:
-        """Prices that fall: what lower tiers cost more is fixed once use is above them."""
-        where = cells.get("window", "energy")
-        if units != {"kWh"} or "hours" in cells or "weekdays" in cells:
-            self.note(f"prices of {where} fall with use: the last tier's price holds for all of it")
-            return
-        begin = extra = 0.0
-        for tier, price in zip(tiers[:-1], prices[:-1], strict=True):
-            extra += (price - prices[-1]) * (float(tier["max"]) - begin) / 1000
-            begin = float(tier["max"])
-        name = f"lower tiers of {where}"
-        months = {"months": cells["months"]} if "months" in cells else {}
-        self._charge(charge=name, kind="fixed", price_usd_per_month=round(extra, 6), **months)
-        self.note(f"prices of {where} fall with use: the last tier's price holds, and the "
-                  f"difference of the lower ones is fixed; exact above {begin:,.0f} kWh a month")  # fmt: skip
 
     def _fuel(self) -> None:
         monthly = self.rate.get("fueladjustmentsmonthly")
@@ -248,9 +234,6 @@ class _Rate:
 
     def _demand_tiers(self, tiers: list[Row], cells: Row, months: list[int] | None) -> None:
         prices = [round(_number(t.get("rate")) + _number(t.get("adj")), 6) for t in tiers]
-        if any(b < a for a, b in pairwise(prices)):
-            self.note(f"prices of {cells['charge']} fall with demand: the last tier's price holds")
-            tiers, prices = tiers[-1:], prices[-1:]
         if not any(prices):
             return
         ratchet = self._ratchet(months)

@@ -43,7 +43,7 @@ def industrial() -> dict[str, Any]:
 
 
 def declining() -> dict[str, Any]:
-    """A block rate of an older version of the format, with monthly fuel adjustments."""
+    """A block rate of an older version of the format, with monthly fuel adjustments; demand too."""
     return {
         "name": "General Service",
         "energyratestructure": [[{"rate": 0.1, "max": 10_000, "unit": "kWh"}, {"rate": 0.06}]],
@@ -51,7 +51,8 @@ def declining() -> dict[str, Any]:
         "energyweekendschedule": [[0] * 24 for _ in range(12)],
         "fueladjustmentsmonthly": [0.01] * 6 + [0.02] * 6, "fixedmonthlycharge": 25,
         "coincidentratestructure": [[{"rate": 0}], [{"rate": 3}]],
-        "coincidentrateschedule": schedule([16, 17]),
+        "coincidentrateschedule": schedule([16, 17]), "flatdemandunit": "kW",
+        "flatdemandstructure": [[{"rate": 9, "max": 500}, {"rate": 5}]],
     }  # fmt: skip
 
 
@@ -88,16 +89,29 @@ def test_an_industrial_rate(tmp_path: Path) -> None:
     assert any("reactive" in note for note in found.notes)
 
 
-def test_a_declining_block_is_a_fixed_charge_above_it(tmp_path: Path) -> None:
+def test_declining_blocks_are_tiers(tmp_path: Path) -> None:
     found = convert(tmp_path, declining())
-    assert [r["price_usd_per_mwh"] for r in rows_of(found, "energy")] == [60]
-    (lower,) = rows_of(found, "lower tiers of energy")
-    assert lower["price_usd_per_month"] == 400  # 10,000 kWh x 0.04 USD
+    first, last = rows_of(found, "energy")
+    assert (first["price_usd_per_mwh"], first["tier_to_mwh"]) == (100, 10)
+    assert (last["price_usd_per_mwh"], last["tier"]) == (60, 2)
+    assert "tier_to_mwh" not in last
+    demand = rows_of(found, "demand")
+    assert [r["price_usd_per_kw_month"] for r in demand] == [9, 5]
+    assert demand[0]["tier_to_mw"] == 0.5
+    assert not any("tier" in note or "fall" in note for note in found.notes)
     fuel = rows_of(found, "fuel adjustment")
     assert [(r["price_usd_per_mwh"], r["months"]) for r in fuel] == [(10, "1-6"), (20, "7-12")]
     (peak,) = [r for r in found.charges if r["kind"] == "coincident_peak"]
     assert found.series[peak["hours_profile"]].sum() == 122 * 2
-    assert any("fall with use" in note for note in found.notes)
+
+
+def test_what_declining_blocks_leave_to_the_reader(tmp_path: Path) -> None:
+    rate = declining() | {"dgrules": "Net Metering"}
+    rate["energyratestructure"][0][0] |= {"max": 300, "unit": "kWh/kW"}
+    found = convert(tmp_path, rate)
+    assert rows_of(found, "energy")[0]["tier_to_hours"] == 300
+    assert any("hours_of" in note for note in found.notes)
+    assert any("export_price_share" in note for note in found.notes)
 
 
 def test_converted_rates_are_a_valid_input(tmp_path: Path) -> None:
