@@ -193,15 +193,14 @@ class _Bill:
     def _cheaper(
         self, charge: Charge, tier: Tier, number: int, k: int, used: Any, hours: int, size: Any
     ) -> Any:
-        """Money of a tier that is cheaper: less for all use, more for what lies beneath it."""
-        cheaper, beneath = self.block.quantity.add(), self.block.quantity.add()
+        """Money of a tier that is cheaper: less for what is above, more for what is missing."""
+        above, missing = self.block.quantity.add(), self.block.quantity.add()
         unreached = self._at(links.unreached(self.tariff, charge, number, k))
-        self.block.cheaper_tier.add(cheaper <= used)
         self.block.cheaper_tier.add(
-            cheaper <= hours * self._at(links.reached(self.tariff, charge, number, k))
+            above <= hours * self._at(links.above(self.tariff, charge, number, k))
         )
-        self.block.cheaper_tier.add(beneath >= tier.above * (size - unreached))
-        return tier.rise * (cheaper - beneath)
+        self.block.cheaper_tier.add(above - missing <= used - tier.above * (size - unreached))
+        return tier.rise * (above - missing)
 
     def _energy_tiers(self, k: int, month: int, here: list[int]) -> Any:
         money = 0.0

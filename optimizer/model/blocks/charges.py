@@ -368,10 +368,10 @@ class _Bill:
         self, charge: Charge, tier: Tier, number: int, position: int, used: np.ndarray,
         hours: float, size: Mapping[str, float], demand: np.ndarray,
     ) -> None:  # fmt: skip
-        """In a month that reaches a cheaper tier all of its use is cheaper by the tier's fall.
+        """What is ``above`` where a tier begins costs its fall less, in a month that reaches it.
 
-        In turn what lies ``beneath`` the tier is paid the fall again, used or not. A month that
-        does not reach it has neither.
+        Such a month pays the fall for what is ``missing`` to there; one that does not reach the
+        tier has neither: above - missing <= used - beginning.
 
         Parameters
         ----------
@@ -379,27 +379,29 @@ class _Bill:
         hours : of the month's window; 1 for demand
         size, demand : links and columns for which the tier's beginning is counted
         """
-        reached = links.reached(self.tariff, charge, number, position)
-        unreached = links.unreached(self.tariff, charge, number, position)
         most = dict(size)
         for column in demand:
             for link, share in self.most_billed[int(column)].items():
                 most[link] = most.get(link, 0.0) + share
-        name, under = (
-            self._name(f"{what} {number}.{position}", charge) for what in ("cheaper", "beneath")
+        name, missed = (
+            self._name(f"{what} {number}.{position}", charge) for what in ("cheaper", "missing")
         )
-        cheaper = self._columns(name, {reached: hours}, tier.rise, 1)
+        upper = {links.above(self.tariff, charge, number, position): hours}
+        above = self._columns(name, upper, tier.rise, 1)
         upper = {link: share * tier.above for link, share in most.items()}
-        beneath = self._columns(under, upper, -tier.rise, 1)
-        scale = 1.0 / HOURS_PER_MONTH if charge.kind == ENERGY else 1.0
-        for column, price in ((cheaper, tier.rise), (beneath, -tier.rise)):
+        missing = self._columns(missed, upper, -tier.rise, 1)
+        for column, price in ((above, tier.rise), (missing, -tier.rise)):
             self._enter([position], column, price)
             if charge.kind == ENERGY:
                 self.surcharge.setdefault(position, []).append((column, np.array([price])))
-        self._row(name, [(cheaper, scale), (used, -scale)], {})
+        scale = 1.0 / HOURS_PER_MONTH if charge.kind == ENERGY else 1.0
         begin = tier.above * scale
-        rhs = {link: -share * begin for link, share in size.items()} | {unreached: begin}
-        self._row(under, [(demand, begin), (beneath, -scale)], rhs)
+        terms: list[tuple[np.ndarray, Values]] = [
+            (above, scale), (missing, -scale), (used, -scale), (demand, begin)
+        ]  # fmt: skip
+        rhs = {link: -share * begin for link, share in size.items()}
+        rhs[links.unreached(self.tariff, charge, number, position)] = begin
+        self._row(name, terms, rhs)
 
     def _minimum(self) -> None:
         """``topup`` fills a month's charges, less credit, up to the minimum bill; it is not taxed.

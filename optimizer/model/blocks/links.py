@@ -22,7 +22,7 @@ EXPORT = "export_mw"
 CO2 = "co2_kt"
 WATER = "water_1000m3"
 TAKEN, PEAK, FLOOR = "taken:", "peak_mw:", "floor_mw:"
-REACHED, UNREACHED = "reached_mw:", "unreached:"
+ABOVE, UNREACHED = "above_mw:", "unreached:"
 OWED = (CONTRACT, "owed_mw:", "ppa_mw:", TAKEN, FLOOR)
 """How the names of links begin that cost money although nothing runs."""
 
@@ -124,9 +124,9 @@ def floor(tariff: Tariff, charge: Charge, position: int) -> str:
     return f"{FLOOR}{tariff.tariff}:{charge.name}:{position}"
 
 
-def reached(tariff: Tariff, charge: Charge, number: int, position: int) -> str:
-    """Most MW of a month of the period in which it reaches a cheaper tier, else 0."""
-    return f"{REACHED}{tariff.tariff}:{charge.name}:{number}:{position}"
+def above(tariff: Tariff, charge: Charge, number: int, position: int) -> str:
+    """Most MW by which a month of the period may be above where a cheaper tier begins."""
+    return f"{ABOVE}{tariff.tariff}:{charge.name}:{number}:{position}"
 
 
 def unreached(tariff: Tariff, charge: Charge, number: int, position: int) -> str:
@@ -191,7 +191,7 @@ def _billing(case: Case, site: Site) -> Iterator[str]:
                 yield floor(tariff, charge, position)
             for number, _ in charge.falls:
                 for position in range(tier_positions(case.periods)):
-                    yield reached(tariff, charge, number, position)
+                    yield above(tariff, charge, number, position)
                     yield unreached(tariff, charge, number, position)
 
 
