@@ -11,12 +11,12 @@ from optimizer.model.blocks import links
 from optimizer.preparing import ratchets
 from optimizer.preparing.calendar import Period
 from optimizer.preparing.case import Case, Site
-from optimizer.preparing.tariffs import Charge, Tariff
+from optimizer.preparing.tariffs import Charge, Tariff, Tier
 from optimizer.tables.tariffs import COINCIDENT, CONTRACT, DEMAND, ENERGY
 
 ROWS = (
-    "metered_at_least_use", "metered_within_peak", "billed_demand", "above_tier", "minimum_bill",
-    "net_billing",
+    "metered_at_least_use", "metered_within_peak", "billed_demand", "above_tier", "cheaper_tier",
+    "minimum_bill", "net_billing",
 )  # fmt: skip
 """Names of the rows of the bills."""
 
@@ -176,9 +176,12 @@ class _Bill:
             if month in charge.months:
                 billed = self.billed[charge.name, k]
                 money = money + charge.price * billed
-                for tier in charge.tiers:
-                    begin = tier.above * self._at(links.taken(self.tariff))
-                    money = money + self._over(billed, begin, tier.rise)
+                taken = self._at(links.taken(self.tariff))
+                for number, tier in enumerate(charge.tiers, 2):
+                    if tier.rise < 0:
+                        money = money + self._cheaper(charge, tier, number, k, billed, 1, taken)
+                    else:
+                        money = money + self._over(billed, tier.above * taken, tier.rise)
         return money
 
     def _over(self, used: Any, begin: Any, rise: float) -> Any:
@@ -187,12 +190,25 @@ class _Bill:
         self.block.above_tier.add(above >= used - begin)
         return rise * above
 
+    def _cheaper(
+        self, charge: Charge, tier: Tier, number: int, k: int, used: Any, hours: int, size: Any
+    ) -> Any:
+        """Money of a tier that is cheaper: less for what is above, more for what is missing."""
+        above, missing = self.block.quantity.add(), self.block.quantity.add()
+        unreached = self._at(links.unreached(self.tariff, charge, number, k))
+        self.block.cheaper_tier.add(
+            above <= hours * self._at(links.above(self.tariff, charge, number, k))
+        )
+        self.block.cheaper_tier.add(above - missing <= used - tier.above * (size - unreached))
+        return tier.rise * (above - missing)
+
     def _energy_tiers(self, k: int, month: int, here: list[int]) -> Any:
         money = 0.0
         for charge in self.tariff.of_kind(ENERGY):
             if month in charge.months:
-                used = sum(self._bought(t) for t in here if charge.within[t])
-                for tier in charge.tiers:
+                inside = [t for t in here if charge.within[t]]
+                used = sum(self._bought(t) for t in inside)
+                for number, tier in enumerate(charge.tiers, 2):
                     size = self._at(links.taken(self.tariff)) if not tier.hours else 0.0
                     if tier.hours and charge.hours_of == CONTRACT:
                         size = self._contract()
@@ -201,7 +217,11 @@ class _Bill:
                             v for (name, at), v in self.billed.items()
                             if at == k and name.split(" / ")[0] == charge.hours_of
                         )  # fmt: skip
-                    money = money + self._over(used, tier.above * size, tier.rise)
+                    if tier.rise < 0:
+                        hours = len(inside)
+                        money = money + self._cheaper(charge, tier, number, k, used, hours, size)
+                    else:
+                        money = money + self._over(used, tier.above * size, tier.rise)
         return money
 
     def _coincident(self, month: int) -> Any:

@@ -61,6 +61,12 @@ def month_of_hour(hours: np.ndarray) -> np.ndarray:
     return np.asarray(np.searchsorted(_FIRST_HOUR, hours, side="right") - 1)
 
 
+def months_of_pass(period: Period) -> list[int]:
+    """Calendar months (0-11) of one operating pass, in order."""
+    first = period.start.month - 1
+    return sorted((first + k) % 12 for k in range(min(12, period.months)))
+
+
 def discount_factors(rate: float, months: int) -> np.ndarray:
     """Factor of each month from the plan's start, at its middle; shape (months,)."""
     return np.asarray((1.0 + rate) ** (-(np.arange(months) + 0.5) / 12.0))

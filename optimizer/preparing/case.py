@@ -266,7 +266,7 @@ class Site:
     @property
     def pays_for_use(self) -> bool:
         """Whether the grid pays for energy that is taken in some hour."""
-        return bool(self.offers) and any(float(t.price.min()) < 0 for t in self.tariffs)
+        return bool(self.offers) and any(t.least_price < 0 for t in self.tariffs)
 
 
 @dataclass(frozen=True, eq=False)

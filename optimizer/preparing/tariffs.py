@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -26,12 +27,12 @@ YEAR = 12
 
 @dataclass(frozen=True)
 class Tier:
-    """From where on a unit costs more, and by how much.
+    """From where on a unit costs more or less, and by how much.
 
     Parameters
     ----------
     above : MWh a month, kWh for each kW (by ``hours``), or MW
-    rise : price over the tier before [k$/MWh, k$/MW-month]
+    rise : price over the tier before, below 0 where prices fall [k$/MWh, k$/MW-month]
     hours : whether ``above`` is counted for each kW
     """
 
@@ -67,7 +68,7 @@ class Charge:
     months : 0 to 11, in which it is charged
     within : whether the window holds in each hour of the reference year, its months left out
     price : [k$/MWh, k$/MW-month, k$/month]
-    tiers : the second and later ones; prices rise
+    tiers : the second and later ones
     hours_of : name of the demand charge whose kW hours of use are counted for; "contract"
     ratchet_share, lookback, season : billed is at least this share of the metered demand of the
         last ``lookback`` months, those of the ``season`` only
@@ -95,6 +96,25 @@ class Charge:
     def name(self) -> str:
         """As on the bill."""
         return f"{self.charge} / {self.window}" if self.window else self.charge
+
+    @property
+    def falls(self) -> tuple[tuple[int, Tier], ...]:
+        """Tiers that are cheaper than the one before, with their number on the bill."""
+        return tuple((n, tier) for n, tier in enumerate(self.tiers, 2) if tier.rise < 0)
+
+    @property
+    def _prices(self) -> list[float]:
+        return list(accumulate((tier.rise for tier in self.tiers), initial=self.price))
+
+    @property
+    def highest(self) -> float:
+        """Price of its dearest tier [as ``price``]."""
+        return max(self._prices)
+
+    @property
+    def lowest(self) -> float:
+        """Price of its cheapest tier [as ``price``]."""
+        return min(self._prices)
 
     @property
     def key(self) -> tuple[Hashable, ...]:
@@ -154,6 +174,12 @@ class Tariff:
             inside = charge.within[hours] & np.isin(month, list(charge.months))
             found = found + charge.price * inside
         return np.asarray(found)
+
+    @property
+    def least_price(self) -> float:
+        """No MWh costs less in any hour, whichever tier it is in [k$/MWh]."""
+        falls = sum(c.lowest - c.price for c in self.of_kind(ENERGY))
+        return float(self.price.min()) + falls
 
     def earned_in(self, hours: np.ndarray) -> np.ndarray:
         """What exported energy earns in the hours of a pass [k$/MWh]."""

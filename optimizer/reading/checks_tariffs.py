@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
-from itertools import pairwise
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -73,7 +73,7 @@ def tariffs_make_sense(inputs: Inputs, problems: Problems) -> None:
     _windows(firsts, inputs, calendar, problems)
     _hours_of_use(readable, problems)
     if not problems.errors:
-        _prices(firsts, inputs, calendar, problems)
+        _prices(firsts, groups.values(), inputs, calendar, problems)
     _choices(inputs, problems)
 
 
@@ -151,7 +151,7 @@ def _cells(number: int, row: Row, problems: Problems) -> None:
 
 
 def _tiers(rows: Rows, problems: Problems) -> None:
-    """Tiers 1, 2, … whose ends rise and whose prices do not fall; only the last has no end."""
+    """Tiers 1, 2, … whose ends rise; only the last has no end."""
     kind = rows[0][1]["kind"]
     wanted = TIERS.get(kind, ())
     last = -np.inf
@@ -187,13 +187,6 @@ def _tiers(rows: Rows, problems: Problems) -> None:
     if len(units) > 1:
         problems.add("tier-order", TABLE, row=rows[1][0], column=sorted(units)[1],
                      expected="tiers that all end in the same unit")  # fmt: skip
-    column = PRICES[kind][0]
-    for (_, before), (number, row) in pairwise(rows):
-        if row[column] < before[column]:
-            problems.add("falling-tiers", TABLE, row=number, column=column, found=f"{row[column]:g}",
-                         expected=f"at least {before[column]:g}, the price of the tier before",
-                         remedy="Prices that fall with use cannot be planned for exactly: use their "
-                         "mean at the use you expect.")  # fmt: skip
 
 
 # -- windows --------------------------------------------------------------------------------
@@ -334,9 +327,8 @@ def _hours_of_use(rows: Rows, problems: Problems) -> None:
                          "tariff")  # fmt: skip
             continue
         saved = sum(
-            a["tier_to_hours"] * (b["price_usd_per_mwh"] - a["price_usd_per_mwh"]) / 1000
-            for a, b in pairwise(tiers)
-            if a["window"] == b["window"]
+            _most_saved([r for r in tiers if r["window"] == window])
+            for window in {r["window"] for r in tiers}
         )
         least = min(float(r["price_usd_per_kw_month"]) for r in demand)
         if saved > least + 1e-9:
@@ -348,8 +340,24 @@ def _hours_of_use(rows: Rows, problems: Problems) -> None:
                          "the mean price.")  # fmt: skip
 
 
-def _prices(firsts: Rows, inputs: Inputs, calendar: pd.DataFrame, problems: Problems) -> None:
-    """Mean price of energy of a tariff is usual; export never earns more than import costs."""
+def _most_saved(tiers: list[Row]) -> float:
+    """What a kW more of demand saves at most, by making dearer tiers begin later [USD/kW-month]."""
+    saved = accumulate(
+        float(a["tier_to_hours"] * (b["price_usd_per_mwh"] - a["price_usd_per_mwh"])) / 1000
+        for a, b in pairwise(tiers)
+    )
+    return max([0.0, *saved])
+
+
+def _prices(
+    firsts: Rows, groups: Iterable[Rows], inputs: Inputs, calendar: pd.DataFrame, problems: Problems
+) -> None:
+    """Mean price of energy of a tariff is usual; export never earns more than import costs.
+
+    Parameters
+    ----------
+    groups : tiers of each charge and window
+    """
     table = inputs.tables["tariffs"]
     for index, tariff in zip(table.index, table.to_dict("records"), strict=True):
         number = int(index)
@@ -363,11 +371,17 @@ def _prices(firsts: Rows, inputs: Inputs, calendar: pd.DataFrame, problems: Prob
                          found=f"{mean:.4g} USD/MWh in the mean, with the energy charges",
                          expected=f"usually {MEAN_LOW:g} to {MEAN_HIGH:g}", is_warning=True,
                          remedy="Are prices in USD/MWh? 6.5 ¢/kWh are 65, 0.065 $/kWh are 65.")  # fmt: skip
-        own = _hourly(tariff, "export_price_usd_per_mwh", "export_price_profile", inputs)
-        if not own.any():
-            continue
         usual = np.maximum(price, 0.0)
-        over = own + tariff["export_price_share"] * usual > usual + 1e-9
+        fall = np.zeros(len(price))
+        for tiers in groups:
+            row = min((r for _, r in tiers), key=lambda r: r["tier"])
+            if row["tariff"] == tariff["tariff"] and row["kind"] == ENERGY:
+                lowest = min(r["price_usd_per_mwh"] for _, r in tiers)
+                fall += (row["price_usd_per_mwh"] - lowest) * _inside(row, inputs, calendar)
+        own = _hourly(tariff, "export_price_usd_per_mwh", "export_price_profile", inputs)
+        earned = own + tariff["export_price_share"] * usual
+        _export_in_cheap_tiers(number, tariff, earned, price - fall, fall > 0, problems)
+        over = (earned > usual + 1e-9) & own.any()
         if over.any():
             first = int(np.argmax(over))
             problems.add("export-above-import", "tariffs", row=number,
@@ -375,6 +389,38 @@ def _prices(firsts: Rows, inputs: Inputs, calendar: pd.DataFrame, problems: Prob
                          expected=f"at most the price of import, {usual[first]:.4g} in hour {first}",
                          remedy="Else one would buy and sell in the same hour; "
                          f"{int(over.sum())} hours are so.")  # fmt: skip
+
+
+def _export_in_cheap_tiers(
+    number: int, tariff: Row, earned: np.ndarray, least: np.ndarray, falls: np.ndarray,
+    problems: Problems,
+) -> None:  # fmt: skip
+    """Where prices fall with use, export earns no more than import costs in the cheapest tier.
+
+    Parameters
+    ----------
+    earned, least : by export, and price of import in the cheapest tiers, by hour [USD/MWh]
+    falls : whether a tier in force is cheaper than the first, by hour
+    """
+    over = falls & (earned > np.maximum(least, 0.0) + 1e-9)
+    if over.any():
+        first = int(np.argmax(over))
+        by_share = tariff["export_price_share"] > 0
+        column = "export_price_share" if by_share else "export_price_usd_per_mwh"
+        problems.add("export-above-import", "tariffs", row=number, column=column,
+                     found=f"export at {earned[first]:.4g} USD/MWh in hour {first}",
+                     expected=f"at most the price of import in the cheapest tier, "
+                     f"{least[first]:.4g}",
+                     remedy="Else one would buy and sell in the same hour once a month has reached "
+                     f"that tier; {int(over.sum())} hours are so. Let export earn less, or write "
+                     "one tier at the mean price.")  # fmt: skip
+    elif tariff["net_billing"] and (falls & (least < -1e-9)).any():
+        first = int(np.argmax(falls & (least < -1e-9)))
+        problems.add("net-billing-below-zero", "tariffs", row=number, column="net_billing",
+                     found=f"import at {least[first]:.4g} USD/MWh in the cheapest tier in hour "
+                     f"{first}", expected="at least 0: credit stops at a month's energy charges, "
+                     "which would fall below 0",
+                     remedy="Raise the price of the last tier, or leave net billing out.")  # fmt: skip
 
 
 def _hourly(row: Row, constant: str, profile: str, inputs: Inputs) -> np.ndarray:

@@ -224,12 +224,15 @@ class _Rate:
         if daily:
             ends = [end * DAYS for end in ends]
             self.note(f"tiers by the day are taken as those of a month of {DAYS:.1f} days")
-        if any(b < a for a, b in pairwise(prices)):
-            self._falling(ends, prices, by_use, cells)
+        if by_use and any(b < a for a, b in pairwise(prices)):
+            self._falling_use(ends, prices, cells)
             prices, ends = prices[-1:], []
         if by_use and ends:
             self.note("tiers by hours of use count each kW of the contract; the database counts "
                       "each kW of the month's peak: see hours_of")  # fmt: skip
+        if self.out.tariffs[-1].get("export_price_share") and min(prices) < prices[0]:
+            self.note("export at the price of import would earn the first tier's price, which is "
+                      "above a later one's: lower export_price_share")  # fmt: skip
         for number, price in enumerate(prices, 1):
             end: Row = {}
             if number < len(prices):
@@ -237,28 +240,21 @@ class _Rate:
                 end = {"tier_to_hours": most} if by_use else {"tier_to_mwh": round(most / 1000, 9)}
             self._charge(**cells, tier=number, price_usd_per_mwh=price, **end)
 
-    def _falling(self, ends: list[float], prices: list[float], by_use: bool, cells: Row) -> None:
-        """Prices that fall: once use is above the lower tiers, what they cost more is due anyway.
+    def _falling_use(self, ends: list[float], prices: list[float], cells: Row) -> None:
+        """Prices that fall with hours of use: a demand charge says the same above the last tier.
 
-        In blocks of kWh that is a fixed charge. In hours of use it is so much for each kW of the
-        month's peak, which is a demand charge.
+        What the lower tiers cost more is due for each kW of the month's peak, whatever else is used.
         """
         where = cells.get("window", "energy")
         if set(cells) & {"hours", "weekdays"}:
             self.note(f"prices of {where} fall with use: the last tier's price holds for all of it")
             return
-        extra = round(_more(ends, prices) / 1000, 6)
-        name = f"lower tiers of {where}"
         months = {"months": cells["months"]} if "months" in cells else {}
-        if by_use:
-            self._charge(charge=name, kind="demand", price_usd_per_kw_month=extra, **months)
-            self.note(f"prices of {where} fall with hours of use: the last tier's price holds, and "
-                      "the difference of the lower ones is a demand charge; exact from "
-                      f"{ends[-1]:,.0f} hours of use a month")  # fmt: skip
-            return
-        self._charge(charge=name, kind="fixed", price_usd_per_month=extra, **months)
-        self.note(f"prices of {where} fall with use: the last tier's price holds, and the "
-                  f"difference of the lower ones is fixed; exact above {ends[-1]:,.0f} kWh a month")  # fmt: skip
+        self._charge(charge=f"lower tiers of {where}", kind="demand",
+                     price_usd_per_kw_month=round(_more(ends, prices) / 1000, 6), **months)  # fmt: skip
+        self.note(f"prices of {where} fall with hours of use: the last tier's price holds, and "
+                  "the difference of the lower ones is a demand charge; exact from "
+                  f"{ends[-1]:,.0f} hours of use a month")  # fmt: skip
 
     def _fuel(self) -> None:
         monthly = self.rate.get("fueladjustmentsmonthly")
@@ -312,9 +308,6 @@ class _Rate:
 
     def _demand_tiers(self, tiers: list[Row], cells: Row, months: list[int] | None) -> None:
         prices = [round(_number(t.get("rate")) + _number(t.get("adj")), 6) for t in tiers]
-        if any(b < a for a, b in pairwise(prices)):
-            self._falling_demand([_number(t.get("max")) for t in tiers[:-1]], prices, cells)
-            tiers, prices = tiers[-1:], prices[-1:]
         if not any(prices):
             return
         ratchet = self._ratchet(months)
@@ -322,15 +315,6 @@ class _Rate:
             end = {"tier_to_mw": round(float(tier["max"]) / 1000, 9)} if number < len(tiers) else {}
             first = ratchet if number == 1 else {}
             self._charge(**cells, tier=number, price_usd_per_kw_month=price, **end, **first)
-
-    def _falling_demand(self, ends: list[float], prices: list[float], cells: Row) -> None:
-        """Prices that fall with demand: what the lower tiers cost more is fixed above them."""
-        where = " / ".join(str(cells[k]) for k in ("charge", "window") if k in cells)
-        months = {"months": cells["months"]} if "months" in cells else {}
-        self._charge(charge=f"lower tiers of {where}", kind="fixed",
-                     price_usd_per_month=round(_more(ends, prices), 6), **months)  # fmt: skip
-        self.note(f"prices of {where} fall with demand: the last tier's price holds, and the "
-                  f"difference of the lower ones is fixed; exact above {ends[-1]:,.0f} kW")  # fmt: skip
 
     def _ratchet(self, months: list[int] | None) -> Row:
         """A ratchet by lookback (share, months), else by the shares of each month."""

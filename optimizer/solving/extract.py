@@ -13,6 +13,7 @@ from optimizer.model.blocks import links
 from optimizer.model.blocks.assembly import Shape
 from optimizer.model.blocks.grid import carbon_price, growth
 from optimizer.model.build import Planning
+from optimizer.model.parts import tariffs
 from optimizer.model.parts.common import added, standing
 from optimizer.model.parts.water import cooling_m3_per_mw
 from optimizer.preparing.case import Asset, Case, Hall, Offer, Site
@@ -96,6 +97,8 @@ def cleaned(planning: Planning, arrays: PlanningArrays, x: np.ndarray) -> np.nda
         missing.set_value(max(0.0, case.demand[w, r, p] - placed), skip_validation=True)
     extract_contracts.make_consistent(planning.model, case, arrays.upper_sides)
     extract_agreements.clean(planning)
+    for block in planning.model.site.values():
+        tariffs.reach(block)
     for k, v in enumerate(arrays.variables):
         y[k] = v.value
     for name, site in case.sites.items():

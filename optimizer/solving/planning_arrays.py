@@ -21,7 +21,9 @@ JOINT = (
     "reassigned_within_signed",
 )  # fmt: skip
 """Rows over all sites (``add_joint`` of the model's parts)."""
-DISCRETE = ("open", "permit", "connected", "halls", "extended", "agreed", "signed", "taken")
+DISCRETE = (
+    "open", "permit", "connected", "halls", "extended", "agreed", "signed", "taken", "reached",
+)  # fmt: skip
 KINDS = (*DISCRETE, "units")
 """Kinds of whole columns; units cost little to relax, the others much."""
 

@@ -40,6 +40,8 @@ def solve(rows: Rows, **series: np.ndarray) -> Plan:
     plan = solve_case(case(rows, profiles() | series), RunOptions(gap=1e-7, time_limit_s=120))
     done = verify_plan(plan.inputs, plan.tables, plan.dispatch, plan.report.objective)
     assert done.passed, done.findings[:5]
+    # What the model has paid is what the bills come to.
+    assert plan.report.progress[-1].best == pytest.approx(plan.report.objective, rel=1e-6)
     assert plan.tables["bills"]["usd"].to_numpy() == pytest.approx(
         (plan.tables["bills"]["quantity"] * plan.tables["bills"]["rate"]).to_numpy()
     )
@@ -243,6 +245,128 @@ def test_rising_tiers() -> None:
     demand = {"charge": "demand", "kind": "demand", "price_usd_per_kw_month": 2.5}
     plan = solve(grid_only([*tiers, demand]))
     assert lines(plan, "block / tier 2")[1] == pytest.approx(9_880 * 15)
+
+
+def declining(unit: str, first: float, then: float, end: float, **cells: Any) -> list[Row]:
+    """An energy charge of two tiers, of which the first ends at ``end`` of ``unit``."""
+    rows: list[Row] = [
+        {"charge": "block", "tier": n, "kind": "energy", "price_usd_per_mwh": price, **cells}
+        for n, price in enumerate((first, then), 1)
+    ]
+    rows[0][unit] = end
+    return rows
+
+
+def less_in_february(rows: Rows) -> Rows:
+    """10 MW in place of 20 MW in February."""
+    rows["demand"][1]["it_mw"] = 10
+    return rows
+
+
+def test_falling_tiers_of_energy() -> None:
+    # 14,880 MWh in January: 4,880 above 10,000 cost 10 USD less. 6,720 MWh in February stay below.
+    plan = solve(less_in_february(grid_only(declining("tier_to_mwh", 15, 5, 10_000))))
+    assert list(lines(plan, "block / tier 1")) == pytest.approx([150_000, 6_720 * 15])
+    assert list(lines(plan, "block / tier 2")) == pytest.approx([4_880 * 5, 0])
+
+
+def test_falling_tiers_by_hours_of_use() -> None:
+    # Of 20 MW of contract 350 h are 7,000 MWh: in January 7,880 are above, in February none.
+    tiers = declining("tier_to_hours", 15, 5, 350)
+    plan = solve(less_in_february(grid_only(tiers, firm_mw=20)))
+    assert list(lines(plan, "block / tier 1")) == pytest.approx([7_000 * 15, 6_720 * 15])
+    assert list(lines(plan, "block / tier 2")) == pytest.approx([7_880 * 5, 0])
+    # Of billed demand, 20 and 10 MW: 7,000 and 3,500 MWh. 3,220 MWh of February are above.
+    for row in tiers:
+        row["hours_of"] = "demand"
+    demand = {"charge": "demand", "kind": "demand", "price_usd_per_kw_month": 1}
+    plan = solve(less_in_february(grid_only([*tiers, demand])))
+    assert list(lines(plan, "block / tier 1")) == pytest.approx([7_000 * 15, 3_500 * 15])
+    assert list(lines(plan, "block / tier 2")) == pytest.approx([7_880 * 5, 3_220 * 5])
+
+
+def test_falling_tiers_of_demand() -> None:
+    # The first 15 MW cost 6 USD/kW, the other 5 MW of January 4 USD/kW; February has 10 MW.
+    tiers: list[Row] = [
+        {"charge": "demand", "kind": "demand", "price_usd_per_kw_month": 6, "tier_to_mw": 15},
+        {"charge": "demand", "tier": 2, "kind": "demand", "price_usd_per_kw_month": 4},
+    ]
+    plan = solve(less_in_february(grid_only(tiers)))
+    assert list(lines(plan, "demand / tier 1")) == pytest.approx([90_000, 60_000])
+    assert list(lines(plan, "demand / tier 2")) == pytest.approx([20_000, 0])
+    # A ratchet bills 90 % of January's 20 MW in February: 18 MW.
+    tiers[0] |= {"ratchet_share": 0.9, "ratchet_months": 11}
+    plan = solve(less_in_february(grid_only(tiers)))
+    assert list(lines(plan, "demand / tier 1")) == pytest.approx([90_000, 90_000])
+    assert list(lines(plan, "demand / tier 2")) == pytest.approx([20_000, 12_000])
+
+
+def test_prices_that_rise_and_then_fall() -> None:
+    # 14,880 MWh: 4,000 at 5 USD, 6,000 at 20 USD, 4,880 at 10 USD. 6,720 MWh: 2,720 at 20 USD.
+    tiers = declining("tier_to_mwh", 5, 20, 4_000)
+    tiers[1]["tier_to_mwh"] = 10_000
+    tiers.append(tiers[1] | {"tier": 3, "price_usd_per_mwh": 10, "tier_to_mwh": None})
+    plan = solve(less_in_february(grid_only(tiers)))
+    for tier, usd in ((1, [20_000, 20_000]), (2, [120_000, 54_400]), (3, [48_800, 0])):
+        assert list(lines(plan, f"block / tier {tier}")) == pytest.approx(usd)
+
+
+def test_a_falling_price_is_worth_it_for_a_whole_month_or_not_at_all() -> None:
+    # An engine makes a MWh for 52 USD. The grid's first 10,000 MWh of a month cost 55 USD, those
+    # above 40 USD: 14,880 MWh cost 50.1 USD in the mean, and are all bought. February's 6,720
+    # would cost 55 USD, and are made.
+    rows = less_in_february(grid_only(declining("tier_to_mwh", 15, 0, 10_000)))
+    rows["technologies"][0]["capex_usd_per_kw"] = 0
+    rows["site_technologies"][0]["max_mw"] = 20
+    rows["fuels"][0]["price_usd_per_mmbtu"] = 5.2
+    plan = solve(rows)
+    bills = plan.tables["bills"]
+    energy = bills[bills["charge"] == "energy price"].set_index("month")["quantity"]
+    assert list(energy) == pytest.approx([14_880, 0], abs=1e-3)
+    # At 49 USD the engine makes all of it.
+    rows["fuels"][0]["price_usd_per_mmbtu"] = 4.9
+    assert set(solve(rows).tables["bills"]["usd"].round(2)) == {0}
+
+
+def test_falling_tiers_in_a_period_of_two_years() -> None:
+    # One year, billed twice: 20 MW in July, 10 MW else. July's 14,880 MWh reach the second tier,
+    # the 7,440 of other months do not; the ratchet's 16 MW all year reach that of demand. Prices
+    # are 2 % higher than those of the money year, 2026.
+    rows = grid_only(
+        [
+            *declining("tier_to_mwh", 15, 5, 10_000),
+            {"charge": "demand", "kind": "demand", "price_usd_per_kw_month": 6, "tier_to_mw": 15,
+             "ratchet_share": 0.8, "ratchet_months": 11},
+            {"charge": "demand", "tier": 2, "kind": "demand", "price_usd_per_kw_month": 4},
+        ],
+        [("y", "2027-01-01", 24)],
+    )  # fmt: skip
+    rows["settings"].append({"key": "money_year", "value": 2026})
+    rows["tariffs"][0]["price_growth_per_year"] = 0.02
+    rows["workloads"][0]["load_profile"] = "summer"
+    plan = solve(rows, summer=np.where(MONTH == 7, 1.0, 0.5))
+    assert set(plan.tables["bills"]["passes"]) == {2}
+    july = np.arange(1, 13) == 7
+    assert list(lines(plan, "block / tier 2")) == pytest.approx(list(4_880 * 5 * 1.02 * july))
+    assert lines(plan, "block / tier 1")[7] == pytest.approx(150_000 * 1.02)
+    assert lines(plan, "block / tier 1")[8] == pytest.approx(7_440 * 15 * 1.02)
+    demand = np.where(july, 20_000, 4_000) * 1.02
+    assert list(lines(plan, "demand / tier 2")) == pytest.approx(list(demand))
+
+
+def test_a_declining_tariff_is_chosen_where_it_is_used_much() -> None:
+    # January's 14,880 MWh cost 30 + 25 USD up to 5,000 MWh and 30 above: 571,400, against 595,200
+    # at 40 USD. February's 6,720: 326,600 against 268,800.
+    rows = less_in_february(grid_only([]))
+    rows["tariffs"].append({"tariff": "block", "market": "ERCOT", "energy_price_usd_per_mwh": 30})
+    rows["tariff_charges"] = [
+        {"tariff": "block", **row} for row in declining("tier_to_mwh", 25, 0, 5_000)
+    ]
+    rows["site_tariffs"] = [{"site": "site0", "tariff": "block"}]
+    plan = solve(rows)
+    by_month = plan.tables["bills"].groupby("month")
+    assert list(by_month["tariff"].first()) == ["block", "flat"]
+    assert list(by_month["usd"].sum()) == pytest.approx([571_400, 268_800])
 
 
 def test_minimum_share_of_contract_mw_with_a_late_load() -> None:

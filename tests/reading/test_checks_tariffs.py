@@ -80,8 +80,6 @@ MISTAKES: list[tuple[str, Callable[[Rows], None], str, str, str]] = [
     ("tiers have a hole", put(5, tier=3), "tier-order", "tier", ""),
     ("the last tier ends", put(5, tier_to_mw=20), "tier-order", "tier_to_mw", ""),
     ("a tier has no end", put(4, tier_to_mw=None), "tier-order", "tier_to_mw", ""),
-    ("prices fall", put(5, price_usd_per_kw_month=3), "falling-tiers", "price_usd_per_kw_month",
-     "mean"),
     ("no price", put(7, price_usd_per_month=None), "no-price", "price_usd_per_month", ""),
     ("a price of another kind", put(7, price_usd_per_mwh=5), "ignored-value", "price_usd_per_mwh",
      ""),
@@ -128,6 +126,55 @@ def test_export_above_the_price_of_import_is_a_problem() -> None:
     rows = full()
     rows["tariffs"][0]["export_price_usd_per_mwh"] = 55
     assert "export-above-import" in {p.code for p in problems(rows)}
+
+
+def test_prices_may_fall_from_tier_to_tier() -> None:
+    rows = full()
+    rows["tariff_charges"][5]["price_usd_per_kw_month"] = 3
+    rows["tariff_charges"][10]["price_usd_per_mwh"] = 0.5
+    assert problems(rows) == []
+
+
+def test_a_later_tier_that_falls_does_not_undo_what_more_demand_saves_before_it() -> None:
+    # From 300 h on 17 USD/MWh more: a kW more of demand saves 5.1 USD, and costs 4, in a month
+    # that does not get to the third tier.
+    rows = full()
+    rows["tariff_charges"][10] |= {"price_usd_per_mwh": 18, "tier_to_hours": 600}
+    last = {"tariff": "flat", "charge": "block", "tier": 3, "kind": "energy",
+            "price_usd_per_mwh": 1}  # fmt: skip
+    rows["tariff_charges"].append(last)
+    (told,) = (p for p in problems(rows) if p.code == "hours-of-use-not-convex")
+    assert "5.1" in told.expected
+
+
+@pytest.mark.parametrize(
+    ("export", "column"),
+    [({"export_price_share": 1}, "export_price_share"),
+     ({"export_price_share": 0.99, "net_billing": "yes"}, "export_price_share"),
+     ({"export_price_usd_per_mwh": 40.7}, "export_price_usd_per_mwh")],
+)  # fmt: skip
+def test_export_above_the_cheapest_tier_of_import_is_a_problem(
+    export: dict[str, Any], column: str
+) -> None:
+    # Of the year's hours the cheapest cost 40 + 5 + 1 USD/MWh in the first tier of the block and
+    # 40.5 in the second.
+    rows = full()
+    rows["tariffs"][0] |= export
+    assert problems(rows) == []
+    rows["tariff_charges"][10]["price_usd_per_mwh"] = -4.5
+    (told,) = (p for p in problems(rows) if not p.is_warning)
+    assert (told.code, told.table, told.column) == ("export-above-import", "tariffs", column)
+    assert "40.5" in told.expected
+
+
+def test_net_billing_whose_cheapest_tier_pays_is_a_problem() -> None:
+    rows = full()
+    rows["tariffs"][0]["net_billing"] = "yes"
+    rows["tariff_charges"][10]["price_usd_per_mwh"] = -46
+    (told,) = (p for p in problems(rows) if not p.is_warning)
+    assert (told.code, told.column) == ("net-billing-below-zero", "net_billing")
+    rows["tariff_charges"][10]["price_usd_per_mwh"] = -45
+    assert not [p for p in problems(rows) if not p.is_warning]
 
 
 def test_tariffs_of_another_market_and_zones_nobody_knows() -> None:

@@ -46,7 +46,7 @@ def industrial() -> dict[str, Any]:
 
 
 def declining() -> dict[str, Any]:
-    """A block rate of an older version of the format, with monthly fuel adjustments."""
+    """A block rate of an older version of the format, with monthly fuel adjustments; demand too."""
     return {
         "name": "General Service",
         "energyratestructure": [[{"rate": 0.1, "max": 10_000, "unit": "kWh"}, {"rate": 0.06}]],
@@ -54,7 +54,8 @@ def declining() -> dict[str, Any]:
         "energyweekendschedule": [[0] * 24 for _ in range(12)],
         "fueladjustmentsmonthly": [0.01] * 6 + [0.02] * 6, "fixedmonthlycharge": 25,
         "coincidentratestructure": [[{"rate": 0}], [{"rate": 3}]],
-        "coincidentrateschedule": schedule([16, 17]),
+        "coincidentrateschedule": schedule([16, 17]), "flatdemandunit": "kW",
+        "flatdemandstructure": [[{"rate": 9, "max": 500}, {"rate": 5}]],
     }  # fmt: skip
 
 
@@ -91,16 +92,35 @@ def test_an_industrial_rate(tmp_path: Path) -> None:
     assert any("reactive" in note for note in found.notes)
 
 
-def test_a_declining_block_is_a_fixed_charge_above_it(tmp_path: Path) -> None:
+def test_declining_blocks_are_tiers(tmp_path: Path) -> None:
     found = convert(tmp_path, declining())
-    assert [r["price_usd_per_mwh"] for r in rows_of(found, "energy")] == [60]
-    (lower,) = rows_of(found, "lower tiers of energy")
-    assert lower["price_usd_per_month"] == 400  # 10,000 kWh x 0.04 USD
+    first, last = rows_of(found, "energy")
+    assert (first["price_usd_per_mwh"], first["tier_to_mwh"]) == (100, 10)
+    assert (last["price_usd_per_mwh"], last["tier"]) == (60, 2)
+    assert "tier_to_mwh" not in last
+    demand = rows_of(found, "demand")
+    assert [r["price_usd_per_kw_month"] for r in demand] == [9, 5]
+    assert demand[0]["tier_to_mw"] == 0.5
+    assert not any("tier" in note or "fall" in note for note in found.notes)
     fuel = rows_of(found, "fuel adjustment")
     assert [(r["price_usd_per_mwh"], r["months"]) for r in fuel] == [(10, "1-6"), (20, "7-12")]
     (peak,) = [r for r in found.charges if r["kind"] == "coincident_peak"]
     assert found.series[peak["hours_profile"]].sum() == 122 * 2
-    assert any("fall with use" in note for note in found.notes)
+
+
+def test_what_declining_blocks_leave_to_the_reader(tmp_path: Path) -> None:
+    rate = declining() | {"dgrules": "Net Metering"}
+    found = convert(tmp_path, rate)
+    assert any("export_price_share" in note for note in found.notes)
+    # Hours of use that fall are a charge on each kW of the peak, exact above the last tier.
+    rate["energyratestructure"][0][0] |= {"max": 300, "unit": "kWh/kW"}
+    found = convert(tmp_path, rate)
+    first, last = (1000 * tier["rate"] for tier in rate["energyratestructure"][0])
+    (energy,) = rows_of(found, "energy")
+    assert energy["price_usd_per_mwh"] == pytest.approx(last)
+    (lower,) = rows_of(found, "lower tiers of energy")
+    assert lower["price_usd_per_kw_month"] == pytest.approx(0.3 * (first - last))
+    assert any("hours of use" in note for note in found.notes)
 
 
 def test_converted_rates_are_a_valid_input(tmp_path: Path) -> None:
@@ -241,12 +261,13 @@ def test_names_of_the_bulk_file(tmp_path: Path) -> None:
 def test_tiers_by_the_day_and_demand_that_falls(tmp_path: Path) -> None:
     rate = declining()
     rate["energyratestructure"] = [[{"rate": 0.1, "max": 12, "unit": "kWh daily"}, {"rate": 0.2}]]
-    rate["demandratestructure"] = [[{"rate": 9, "max": 100}, {"rate": 5}]]
+    rate["flatdemandstructure"] = [[{"rate": 9, "max": 100}, {"rate": 5}]]
     rate |= {"sector": "Residential", "servicetype": "Delivery", "demandwindow": 15}
     found = convert(tmp_path, rate)
     assert rows_of(found, "energy")[0]["tier_to_mwh"] == pytest.approx(12 * 365 / 12 / 1000)
-    (lower,) = rows_of(found, "lower tiers of demand, period 0")
-    assert (lower["kind"], lower["price_usd_per_month"]) == ("fixed", 400)
+    lower, upper = (r for r in found.charges if r["kind"] == "demand" and "tier" in r)
+    assert (lower["price_usd_per_kw_month"], lower["tier_to_mw"]) == (9, 0.1)
+    assert upper["price_usd_per_kw_month"] == 5
     said = " ".join(found.notes)
     for word in ("Residential", "Delivery", "15 minutes", "by the day"):
         assert word in said

@@ -53,9 +53,11 @@ class _Bill:
         self.money: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
         """Columns of each position's charges with their prices, for the minimum bill."""
         self.surcharge: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
-        """Those of dearer energy tiers, which net billing counts too."""
+        """Those of energy tiers, which net billing counts too."""
         self.credit: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         """Columns of each position's credit for export, with what they earn."""
+        self.most_billed: dict[int, dict[str, float]] = {}
+        """Upper bound of each column of billed demand, by link."""
         self.most_credit: dict[int, float] = {}
         """For each MW of export in all hours of a position [k$]."""
 
@@ -97,6 +99,14 @@ class _Bill:
         rows = self.block.rows(name, rhs, count=count, equality=False)
         for columns, values in terms:
             self.block.add(rows, columns, values)
+
+    def _row(
+        self, name: str, terms: list[tuple[np.ndarray, Values]], rhs: Mapping[str, Values]
+    ) -> None:
+        """One row: sum of value x column over all columns of the terms <= rhs."""
+        row = self.block.rows(name, rhs, count=1, equality=False)
+        for columns, values in terms:
+            self.block.add(np.broadcast_to(row, len(columns)), columns, values)
 
     def _enter(self, positions: list[int], columns: np.ndarray, prices: np.ndarray | float) -> None:
         """Enter columns into the charges of their months."""
@@ -171,7 +181,7 @@ class _Bill:
     def _billed(
         self, charge: Charge, metered: dict[int, int], positions: list[int]
     ) -> dict[int, int]:
-        """``billed`` >= metered, its ratchet and its minimum share; dearer tiers on top."""
+        """``billed`` >= metered, its ratchet and its minimum share; then its tiers."""
         floors = [
             k for k in positions
             if not self._is_year and k < ratchets.floor_positions(charge, self.case.periods)
@@ -186,6 +196,11 @@ class _Bill:
         columns = self._columns(name, upper, charge.price, len(positions))
         self._enter(positions, columns, charge.price)
         at = dict(zip(positions, (int(c) for c in columns), strict=True))
+        for n, column in enumerate(at.values()):
+            self.most_billed[column] = {
+                link: float(np.broadcast_to(value, len(positions))[n])
+                for link, value in upper.items()
+            }
         terms = [(metered[k], at[k], 1.0) for k in positions if k in metered]
         terms += [
             (metered[i], at[k], charge.ratchet_share)
@@ -236,7 +251,6 @@ class _Bill:
     def _later(self, charge: Charge, period: Period, position: int) -> float:
         """Most that one MW more in a month may add to the bills of later periods [k$/MW a pass]."""
         periods, paid = self.case.periods, 0.0
-        price = charge.price + sum(tier.rise for tier in charge.tiers)
         for later in periods[period.index + 1 :]:
             grown = growth(self.case, self.tariff.growth, later) * later.pass_weight
             for k in range(later.months if later.months < ratchets.YEAR else 0):
@@ -245,7 +259,7 @@ class _Bill:
                     charge, periods, later.index, k
                 )
                 if looks and month in charge.months:
-                    paid += charge.ratchet_share * price * grown * (1.0 + self.tariff.tax)
+                    paid += charge.ratchet_share * charge.highest * grown * (1.0 + self.tariff.tax)
         return paid / period.pass_weight
 
     def _at_contract(self, upper: dict[str, Values], charge: Charge) -> None:
@@ -264,8 +278,14 @@ class _Bill:
     def _tiers(
         self, charge: Charge, columns: np.ndarray, positions: list[int], upper: Upper
     ) -> None:
-        """Billed demand above where a tier begins costs its rise more."""
+        """Billed demand above where a tier begins costs its rise more, or its fall less."""
         for number, tier in enumerate(charge.tiers, 2):
+            if tier.rise < 0:
+                size, none = {self.taken: 1.0}, np.empty(0, dtype=int)
+                for k, column in zip(positions, columns, strict=True):
+                    used = np.array([column])
+                    self._cheaper(charge, tier, number, k, used, 1.0, size, none)
+                continue
             name = self._name(f"tier {number}", charge)
             above = self._columns(name, upper, tier.rise, len(columns))
             self._enter(positions, above, tier.rise)
@@ -299,7 +319,7 @@ class _Bill:
     # -- energy -----------------------------------------------------------------------------
 
     def _energy(self, charge: Charge, billed: dict[str, dict[int, int]]) -> None:
-        """A month's energy above where a tier begins costs its rise more."""
+        """A month's energy above where a tier begins costs its rise more, or its fall less."""
         inside = charge.within[self.block.hours] & np.isin(self.month, list(charge.months))
         for number, tier in enumerate(charge.tiers, 2):
             for k, month in enumerate(self.months):
@@ -311,28 +331,77 @@ class _Bill:
         self, charge: Charge, tier: Tier, number: int, position: int, at: np.ndarray,
         billed: dict[str, dict[int, int]],
     ) -> None:  # fmt: skip
+        size, demand = self._size(charge, tier, position, billed)
+        if tier.rise < 0:
+            hours = float(len(at))
+            self._cheaper(charge, tier, number, position, self.own[at], hours, size, demand)
+            return
         name = self._name(f"tier {number}.{position}", charge)
         upper = {link: share * float(len(at)) for link, share in self.service.items()}
         above = self._columns(name, upper, tier.rise, 1)
         self._enter([position], above, tier.rise)
         self.surcharge.setdefault(position, []).append((above, np.array([tier.rise])))
-        scale, rhs = 1.0 / HOURS_PER_MONTH, {}
-        terms: list[tuple[np.ndarray, Values]] = [(self.own[at], scale), (above, -scale)]
+        scale = 1.0 / HOURS_PER_MONTH
+        terms: list[tuple[np.ndarray, Values]] = [
+            (self.own[at], scale), (above, -scale), (demand, -tier.above * scale)
+        ]  # fmt: skip
+        self._row(name, terms, {link: v * tier.above * scale for link, v in size.items()})
+
+    def _size(
+        self, charge: Charge, tier: Tier, position: int, billed: dict[str, dict[int, int]]
+    ) -> tuple[dict[str, float], np.ndarray]:
+        """What the beginning of a tier is counted for: links (1, or contract MW) and columns."""
+        none = np.empty(0, dtype=int)
         if not tier.hours:
-            rhs = {self.taken: tier.above * scale}
-        elif charge.hours_of == CONTRACT:
+            return {self.taken: 1.0}, none
+        if charge.hours_of == CONTRACT:
             basis = links.contract_basis(self.case, self.site, self.tariff)
-            rhs = dict.fromkeys(basis, tier.above * scale)
-        else:
-            demand = [
-                found[position]
-                for other, found in billed.items()
-                if other.split(" / ")[0] == charge.hours_of and position in found
-            ]
-            terms.append((np.array(demand), -tier.above * scale))
-        row = self.block.rows(name, rhs, count=1, equality=False)
-        for columns, values in terms:
-            self.block.add(np.broadcast_to(row, len(columns)), columns, values)
+            return dict.fromkeys(basis, 1.0), none
+        demand = [
+            found[position]
+            for other, found in billed.items()
+            if other.split(" / ")[0] == charge.hours_of and position in found
+        ]
+        return {}, np.array(demand, dtype=int)
+
+    def _cheaper(
+        self, charge: Charge, tier: Tier, number: int, position: int, used: np.ndarray,
+        hours: float, size: Mapping[str, float], demand: np.ndarray,
+    ) -> None:  # fmt: skip
+        """What is ``above`` where a tier begins costs its fall less, in a month that reaches it.
+
+        Such a month pays the fall for what is ``missing`` to there; one that does not reach the
+        tier has neither: above - missing <= used - beginning.
+
+        Parameters
+        ----------
+        used : columns of the month's use
+        hours : of the month's window; 1 for demand
+        size, demand : links and columns for which the tier's beginning is counted
+        """
+        most = dict(size)
+        for column in demand:
+            for link, share in self.most_billed[int(column)].items():
+                most[link] = most.get(link, 0.0) + share
+        name, missed = (
+            self._name(f"{what} {number}.{position}", charge) for what in ("cheaper", "missing")
+        )
+        upper = {links.above(self.tariff, charge, number, position): hours}
+        above = self._columns(name, upper, tier.rise, 1)
+        upper = {link: share * tier.above for link, share in most.items()}
+        missing = self._columns(missed, upper, -tier.rise, 1)
+        for column, price in ((above, tier.rise), (missing, -tier.rise)):
+            self._enter([position], column, price)
+            if charge.kind == ENERGY:
+                self.surcharge.setdefault(position, []).append((column, np.array([price])))
+        scale = 1.0 / HOURS_PER_MONTH if charge.kind == ENERGY else 1.0
+        begin = tier.above * scale
+        terms: list[tuple[np.ndarray, Values]] = [
+            (above, scale), (missing, -scale), (used, -scale), (demand, begin)
+        ]  # fmt: skip
+        rhs = {link: -share * begin for link, share in size.items()}
+        rhs[links.unreached(self.tariff, charge, number, position)] = begin
+        self._row(name, terms, rhs)
 
     def _minimum(self) -> None:
         """``topup`` fills a month's charges, less credit, up to the minimum bill; it is not taxed.
@@ -345,7 +414,8 @@ class _Bill:
             if least[month] <= 0:
                 continue
             at = np.flatnonzero(self.position == k)
-            paid = float(np.maximum(-price[at], 0.0).sum())
+            fall = sum(c.lowest - c.price for c in self.tariff.of_kind(ENERGY) if month in c.months)
+            paid = float(np.maximum(-price[at] - fall, 0.0).sum())
             upper: dict[str, Values] = {self.taken: float(least[month])}
             upper |= {link: paid for link in self.service if paid}
             sold, earned = self.credit.get(k, (np.empty(0, int), np.empty(0)))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from optimizer.preparing import ratchets
 from optimizer.preparing.agreements import Agreement
+from optimizer.preparing.calendar import Period, months_of_pass
 from optimizer.preparing.case import Asset, Case, Offer, Site
 from optimizer.preparing.contracts import Contract, Rule
 from optimizer.preparing.tariffs import Charge, Tariff
@@ -21,6 +22,7 @@ EXPORT = "export_mw"
 CO2 = "co2_kt"
 WATER = "water_1000m3"
 TAKEN, PEAK, FLOOR = "taken:", "peak_mw:", "floor_mw:"
+ABOVE, UNREACHED = "above_mw:", "unreached:"
 OWED = (CONTRACT, "owed_mw:", "ppa_mw:", TAKEN, FLOOR)
 """How the names of links begin that cost money although nothing runs."""
 
@@ -122,6 +124,21 @@ def floor(tariff: Tariff, charge: Charge, position: int) -> str:
     return f"{FLOOR}{tariff.tariff}:{charge.name}:{position}"
 
 
+def above(tariff: Tariff, charge: Charge, number: int, position: int) -> str:
+    """Most MW by which a month of the period may be above where a cheaper tier begins."""
+    return f"{ABOVE}{tariff.tariff}:{charge.name}:{number}:{position}"
+
+
+def unreached(tariff: Tariff, charge: Charge, number: int, position: int) -> str:
+    """Most of what a cheaper tier is counted for (1, or MW) in a month that does not reach it."""
+    return f"{UNREACHED}{tariff.tariff}:{charge.name}:{number}:{position}"
+
+
+def tier_positions(periods: Sequence[Period]) -> int:
+    """How many months the longest pass has, each with a tier of its own to reach."""
+    return max(len(months_of_pass(period)) for period in periods)
+
+
 def under(site: Site, name: str, tariff: Tariff) -> str:
     """A link of the connection as far as it is under a tariff: all of it where there is one."""
     return name if len(site.tariffs) == 1 else f"{name}:{tariff.tariff}"
@@ -172,6 +189,10 @@ def _billing(case: Case, site: Site) -> Iterator[str]:
                 yield peak(tariff, charge, position)
             for position in range(ratchets.floor_positions(charge, case.periods)):
                 yield floor(tariff, charge, position)
+            for number, _ in charge.falls:
+                for position in range(tier_positions(case.periods)):
+                    yield above(tariff, charge, number, position)
+                    yield unreached(tariff, charge, number, position)
 
 
 def limits_co2(case: Case) -> bool:

@@ -1,9 +1,10 @@
-"""Tariffs as far as they are decided for a period or reach over several: choice and ratchets."""
+"""Tariffs as far as the plan decides: choice, cheaper tiers of a month, ratchets over periods."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pyomo.environ as pyo
 
 from optimizer.model.blocks import links
@@ -11,8 +12,10 @@ from optimizer.model.blocks.grid import growth
 from optimizer.model.ledger import Ledger
 from optimizer.model.limits import Group
 from optimizer.preparing import ratchets
+from optimizer.preparing.calendar import months_of_pass
 from optimizer.preparing.case import Case, Site
-from optimizer.preparing.tariffs import Charge, Tariff
+from optimizer.preparing.tariffs import Charge, Tariff, Tier
+from optimizer.tables.tariffs import CONTRACT, DEMAND, ENERGY
 
 
 def applies(case: Case) -> bool:
@@ -24,6 +27,9 @@ def add_site(block: pyo.Block, case: Case, site: Site, ledger: Ledger) -> None:
     """``taken[t, p]``: the tariff of a period, where a site may choose; fixed charges.
 
     ``under[link, t, p]``: the connection's links as far as they are under a tariff.
+    ``reached[t, c, n, p, k]``: month k of a period reaches tier n of a charge, which is cheaper
+    than the one before; ``above_mw[t, c, n, p, k]`` [MW, mean MW of the window]: how far above
+    its beginning the month may be.
     ``peak[t, c, p, k]``, ``floor[t, c, p, k]`` [MW]: metered peaks that ratchets reach over.
     """
     periods = range(len(case.periods))
@@ -33,6 +39,10 @@ def add_site(block: pyo.Block, case: Case, site: Site, ledger: Ledger) -> None:
     shared = links.split(list(links.names(case, site)), site)
     block.under = pyo.Var(shared, names, periods, domain=pyo.NonNegativeReals)
     block.one_tariff = pyo.ConstraintList()
+    block.tier_rows = pyo.ConstraintList()
+    block.reached = pyo.Var(_cheaper_tiers(case, site), domain=pyo.Binary)
+    block.above_mw = pyo.Var(_cheaper_tiers(case, site), domain=pyo.NonNegativeReals)
+    block.room = {}
     if not site.offers:
         block.ratchet_rows = pyo.ConstraintList()
         return
@@ -46,6 +56,8 @@ def add_site(block: pyo.Block, case: Case, site: Site, ledger: Ledger) -> None:
             taken = block.taken[tariff.tariff, p] if several else connected
             if tariff.is_billed:
                 block.links[p][links.taken(tariff)] = taken
+            for charge in tariff.charges:
+                _reach(block, case, site, tariff, charge, p, taken)
             _fixed(case, site, tariff, ledger, p, taken)
     _add_ratchets(block, case, site)
 
@@ -77,14 +89,152 @@ def _most(site: Site, name: str, p: int) -> float:
         return firm
     if name in flexible:
         return flexible[name]
+    return _most_contract(site)
+
+
+def _most_service(site: Site, p: int) -> float:
+    """Most MW that the connection carries in a period."""
+    return max(float(o.firm_mw[p] + o.flexible_mw[p]) for o in site.offers)
+
+
+def _most_contract(site: Site) -> float:
+    """Most MW that the connection, or an agreement for it, has in any period."""
     return max(float((o.firm_mw + o.flexible_mw).max()) for o in site.offers)
+
+
+def _most_billed(site: Site, tariff: Tariff, name: str, p: int) -> float:
+    """Most MW that the demand charges of a name, in all their windows, bill in a month."""
+    found = 0.0
+    for charge in tariff.of_kind(DEMAND):
+        if name in (charge.charge, charge.name):
+            most = _most_service(site, p)
+            if charge.minimum_share or ratchets.has_ratchet(charge):
+                most = max(_most_contract(site), charge.peak_before)
+            found += most
+    return found
+
+
+def _cheaper_tiers(case: Case, site: Site) -> list[tuple[str, str, int, int, int]]:
+    """(tariff, charge, tier, period, position) of all tiers that are cheaper than the one before."""
+    return [
+        (tariff.tariff, charge.name, number, p, k)
+        for tariff in (site.tariffs if site.offers else ())
+        for charge in tariff.charges
+        for number, _ in charge.falls
+        for p, period in enumerate(case.periods)
+        for k, month in enumerate(months_of_pass(period))
+        if month in charge.months
+    ]
+
+
+def _reach(
+    block: pyo.Block, case: Case, site: Site, tariff: Tariff, charge: Charge, p: int, taken: Any
+) -> None:
+    """Whether each month reaches a cheaper tier, and how far above its beginning it may be.
+
+    A cost that falls with use is the least of several lines, of which the plan takes one for each
+    month: another than the least is dear, not impossible.
+    """
+    here, rows = block.links[p], block.tier_rows
+    for k in range(links.tier_positions(case.periods)):
+        before = taken
+        for number, tier in charge.falls:
+            key = (tariff.tariff, charge.name, number, p, k)
+            above, unreached = (
+                name(tariff, charge, number, k) for name in (links.above, links.unreached)
+            )
+            here[above] = here[unreached] = 0.0
+            if key not in block.reached:
+                continue
+            reached = block.reached[key]
+            rows.add(reached <= before)
+            before = reached
+            here[above] = block.above_mw[key]
+            size, most_size = _size(case, site, tariff, charge, tier, p, here)
+            here[unreached] = most_size * (taken - reached)
+            hours = _hours(case, tariff, charge, p, k)
+            scale = 1.0 if charge.kind == DEMAND else max(1, len(hours))
+            most = _most_service(site, p)
+            if charge.kind == DEMAND:
+                most = _most_billed(site, tariff, charge.name, p)
+            if not tier.hours:
+                most = max(0.0, most - tier.above / scale)
+            rows.add(block.above_mw[key] <= most * reached)
+            use = _most_use(case, site, tariff, charge, p, hours, here)
+            if use is None:
+                block.room[key] = most, None
+                continue
+            begin = 0.0 if size is None else tier.above / scale * (size - here[unreached])
+            rows.add(block.above_mw[key] <= use - begin)
+            block.room[key] = most, use - begin
+
+
+def _size(
+    case: Case, site: Site, tariff: Tariff, charge: Charge, tier: Tier, p: int,
+    here: dict[str, Any],
+) -> tuple[Any, float]:  # fmt: skip
+    """What a tier's beginning is counted for, and the most of it: 1 while taken, or MW.
+
+    None stands for billed demand, which only the hours tell.
+    """
+    if not tier.hours:
+        return here[links.taken(tariff)], 1.0
+    if charge.hours_of == CONTRACT:
+        basis = links.contract_basis(case, site, tariff)
+        return pyo.quicksum(here[name] for name in basis), _most_contract(site)
+    return None, _most_billed(site, tariff, charge.hours_of, p)
+
+
+def _hours(case: Case, tariff: Tariff, charge: Charge, p: int, k: int) -> np.ndarray:
+    """Hours of a charge's window in month k of a period."""
+    hours = case.periods[p].hours
+    month = tariff.clock.months_in(hours) == months_of_pass(case.periods[p])[k]
+    return np.asarray(hours[charge.within[hours] & month])
+
+
+def _most_use(
+    case: Case, site: Site, tariff: Tariff, charge: Charge, p: int, hours: np.ndarray,
+    here: dict[str, Any],
+) -> Any:  # fmt: skip
+    """Most that is used of a charge in some hours [mean MW, or billed MW]; None: not known.
+
+    Import covers load, what storage takes up, and what is exported. It is known of the plan
+    alone, so that a month does not seem to reach a tier that its load cannot reach.
+    """
+    period, energy = case.periods[p], charge.kind == ENERGY
+    if charge.minimum_share or not len(hours):
+        return None
+    looks_back = ratchets.has_ratchet(charge)
+    if looks_back and period.months < ratchets.YEAR:
+        return None
+    use = here[links.EXPORT] if site.sells_energy else 0.0
+    use += pyo.quicksum(here[links.power(a)] for a in site.assets if a.is_storage)
+    for name, workload in case.workloads.items():
+        load = site.pue * workload.load
+        most = float(load[hours].mean() if energy else load[hours].max())
+        if looks_back:
+            most = max(most, charge.ratchet_share * float(load[period.hours].max()))
+        use += most * here[links.load(name)]
+    return use
+
+
+def reach(block: pyo.Block) -> None:
+    """Make the tiers that months reach consistent with what is placed and connected."""
+    for key, (most, room) in block.room.items():
+        reached, above = block.reached[key], block.above_mw[key]
+        if room is not None and round(reached.value) and pyo.value(room) < 0:
+            # Its use cannot reach the tier: what is missing would only cost.
+            reached.set_value(0.0, skip_validation=True)
+        left = most * round(reached.value)
+        if room is not None:
+            left = min(left, float(pyo.value(room)))
+        above.set_value(max(0.0, left), skip_validation=True)
 
 
 def _fixed(case: Case, site: Site, tariff: Tariff, ledger: Ledger, p: int, taken: Any) -> None:
     """Fixed charges of the months of a pass, and the tax on them."""
     period = case.periods[p]
-    months = {(period.start.month - 1 + k) % 12 for k in range(min(12, period.months))}
-    usual = float(tariff.fixed[sorted(months)].sum())
+    usual = float(tariff.fixed[months_of_pass(period)].sum())
     if usual <= 0:
         return
     paid = usual * growth(case, tariff.growth, period) * period.pass_weight
@@ -126,7 +276,7 @@ def _ratchet(
         floor = block.floor[(*key, p, k)]
         here[links.floor(tariff, charge, k)] = floor
         for q, at in ratchets.earlier(charge, periods, p, k):
-            most = max(float(o.firm_mw[q] + o.flexible_mw[q]) for o in site.offers)
+            most = _most_service(site, q)
             left = most * (1 - taken) if several else 0.0
             rows.add(floor >= block.peak[(*key, q, at)] - left)
         if ratchets.looks_before_plan(charge, periods, p, k):
