@@ -97,8 +97,9 @@ def cleaned(planning: Planning, arrays: PlanningArrays, x: np.ndarray) -> np.nda
         missing.set_value(max(0.0, case.demand[w, r, p] - placed), skip_validation=True)
     extract_contracts.make_consistent(planning.model, case, arrays.upper_sides)
     extract_agreements.clean(planning)
-    for block in planning.model.site.values():
-        tariffs.reach(block)
+    if tariffs.applies(case):
+        for block in planning.model.site.values():
+            tariffs.reach(block)
     for k, v in enumerate(arrays.variables):
         y[k] = v.value
     for name, site in case.sites.items():
