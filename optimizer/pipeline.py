@@ -92,6 +92,9 @@ def run(
     dates = sample_dates(inputs, plan.tables)
     plan = dataclasses.replace(plan, tables={**plan.tables, "dates": dates.table})
     plan.report.timing["dates"] = time.monotonic() - dates_at
+    # Draws and recomputed hours of many sites are large; files need their memory.
+    gc.collect()
+    give_back()
     plan.report.timing["until_written"] = time.monotonic() - begin
     summary = summarize(plan, verification, dates, rolled)
     write_result(plan, summary, folder, options=dataclasses.asdict(options),

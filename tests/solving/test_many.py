@@ -114,7 +114,12 @@ def test_old_cuts_that_others_exceed_are_forgotten() -> None:
         pool.add(0, np.array([1.0, 0.0]) * (1 + (k == 5)))
     pool.visit(0, np.array([1.0, 1.0]))
     before = pool.said(0, np.array([1.0, 1.0]))
-    assert pool.age() > 0
+    needed = {0: {0, 7, len(pool) - 1}}
+    kept = [pool.rows(0)[k] for k in sorted(needed[0])]
+    assert pool.age(needed)
+    assert len(pool) < MANY + 40
+    # What proves a bound stays, under its new number.
+    assert [list(pool.rows(0)[k]) for k in sorted(needed[0])] == [list(row) for row in kept]
     assert pool.said(0, np.array([1.0, 1.0])) == before
 
 

@@ -76,11 +76,13 @@ def test_sites_planned_anew_keep_every_row_that_they_share_with_those_that_stand
 ) -> None:
     case, parts, joint = service
     plans = _plans(parts)
-    whole = _rows(to_arrays(build(case)))
+    planning = build(case)
+    whole = _rows(to_arrays(planning))
     total = sum(plan.use for plan in plans.values())
     for sites in (list(parts)[:3], list(parts)[3:5], [list(parts)[1]]):
         some, used = remaining(case, joint, plans, sites, 0.5)
-        here = _rows(less(to_arrays(build(some)), used))
+        planning = build(some)
+        here = _rows(less(to_arrays(planning), used))
         own = sum(plans[s].use for s in sites)
         for k, key in enumerate(joint.keys):
             mine = {n: a for n, a in whole[key][1].items() if n[0] in sites}

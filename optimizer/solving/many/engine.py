@@ -94,6 +94,8 @@ class ManySites(Run):
         self.pricing = Pricing(self.parts, self.known, self.threads)
         self.random = np.random.default_rng(int(case.inputs.setting("seed")))
         self.prices = np.zeros(self.joint.rows)
+        self.needed: dict[int, set[int]] = {}
+        """Numbers of the cuts by kind that prove the bound at the prices."""
         self.worth: dict[str, float] = {}
         """What each site earns at the prices, <= 0 [k$]."""
         self.plans: dict[str, SitePlan] = {}
@@ -155,7 +157,7 @@ class ManySites(Run):
         found = self.pricing.all(list(self.parts), prices)
         bound = self.joint.bound(prices, sum(min(f.bound, 0.0) for f in found))
         if bound > self.bound:
-            self.prices = prices
+            self.prices, self.needed = prices, self.pricing.needed()
             self.worth = {f.site: min(f.bound, 0.0) for f in found}
         self.raise_bound(bound)
         return found
@@ -550,7 +552,7 @@ class ManySites(Run):
 
     def _age(self) -> None:
         """Forget cuts that no longer matter."""
-        if self.known.pool.age():
+        if self.known.pool.age(self.needed):
             self.pricing.forget()
 
     def better_prices(self, candidates: Sequence[np.ndarray]) -> None:

@@ -57,9 +57,13 @@ class SharedPool:
         paid = float(values[cost].max(initial=-np.inf))
         return paid, float(values[~cost].max(initial=0.0))
 
-    def age(self) -> int:
-        """Drop cuts that others exceed at all points asked lately; returns how many."""
-        dropped = 0
+    def age(self, needed: dict[int, set[int]]) -> bool:
+        """Drop cuts that others exceed at all points asked lately; returns whether any was.
+
+        ``needed`` are numbers of cuts by kind that stay, with which a bound was proven; they are
+        changed to what they are called then.
+        """
+        dropped = False
         for kind, rows in enumerate(self._rows):
             if len(rows) <= MANY or not self._points[kind]:
                 continue
@@ -67,12 +71,15 @@ class SharedPool:
             keep = np.zeros(len(rows), dtype=bool)
             keep[0] = True
             keep[-NEW:] = True
+            keep[sorted(needed.get(kind, ()))] = True
             cost = self._cost[kind] > 0
             for some in (cost, ~cost):
                 if some.any():
                     best = values[:, some].max(axis=1, keepdims=True)
                     tight = values >= best - 1e-6 * (1 + np.abs(best))
                     keep |= some & tight.any(axis=0)
-            dropped += int((~keep).sum())
+            dropped |= not keep.all()
+            number = np.cumsum(keep) - 1
+            needed[kind] = {int(number[k]) for k in needed.get(kind, ())}
             self._rows[kind], self._cost[kind] = rows[keep], self._cost[kind][keep]
         return dropped

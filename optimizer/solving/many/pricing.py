@@ -60,6 +60,14 @@ class Pricing:
         """Begin again with the first cuts: numbers of the others have changed."""
         self._active: dict[str, set[tuple[int, int]]] = dict(self._first)
 
+    def needed(self) -> dict[int, set[int]]:
+        """Numbers of the cuts that mattered when each site was priced last, by kind."""
+        found: dict[int, set[int]] = {}
+        for site, active in self._active.items():
+            for p, number in active:
+                found.setdefault(int(self.kinds[site][p]), set()).add(number)
+        return found
+
     def all(self, sites: Sequence[str], prices: np.ndarray) -> list[Priced]:
         """All these sites at the same prices of the joint rows [k$ a unit]."""
         return list(self._threads.map(lambda name: self.one(name, prices), sites))
