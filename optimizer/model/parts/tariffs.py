@@ -11,6 +11,7 @@ from optimizer.model.blocks.grid import growth
 from optimizer.model.ledger import Ledger
 from optimizer.model.limits import Group
 from optimizer.preparing import ratchets
+from optimizer.preparing.calendar import Period
 from optimizer.preparing.case import Case, Site
 from optimizer.preparing.tariffs import Charge, Tariff
 
@@ -83,15 +84,20 @@ def _most(site: Site, name: str, p: int) -> float:
 def _fixed(case: Case, site: Site, tariff: Tariff, ledger: Ledger, p: int, taken: Any) -> None:
     """Fixed charges of the months of a pass, and the tax on them."""
     period = case.periods[p]
-    months = {(period.start.month - 1 + k) % 12 for k in range(min(12, period.months))}
-    usual = float(tariff.fixed[sorted(months)].sum())
+    usual = fixed_charges(case, tariff, period)
     if usual <= 0:
         return
-    paid = usual * growth(case, tariff.growth, period) * period.pass_weight
+    paid = usual * period.pass_weight
     where = {"site": site.site, "item": tariff.tariff, "period": period.name}
     ledger.cost("fixed_charge", paid * taken, **where)
     if tariff.tax:
         ledger.cost("tax", paid * tariff.tax * taken, **where)
+
+
+def fixed_charges(case: Case, tariff: Tariff, period: Period) -> float:
+    """Fixed charges of the months of one pass, before tax [k$]."""
+    months = {(period.start.month - 1 + k) % 12 for k in range(min(12, period.months))}
+    return float(tariff.fixed[sorted(months)].sum()) * growth(case, tariff.growth, period)
 
 
 def _add_ratchets(block: pyo.Block, case: Case, site: Site) -> None:

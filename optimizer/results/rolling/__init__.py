@@ -36,7 +36,7 @@ from optimizer.results.rolling.capacities import (
     UnknownError,
     last_year,
     links_of_plan,
-    money_of_contracts,
+    money_due,
 )
 from optimizer.results.rolling.forecasts import LOAD_SHARE
 from optimizer.results.rolling.year import RollingYear, run_year
@@ -62,7 +62,7 @@ def rolling(
         if years and until is not None and time.monotonic() > until:
             break
         stream = (seed, site.name_row, period.index)
-        fixed = money_of_contracts(site, period, tables)
+        fixed = money_due(case, site, period, tables)
         years.append(run_year(Block(case, site, period, x, fixed), options, stream))
     left_out += [f"{site.site} {period.name}" for site, period, _ in todo[len(years) :]]
 
