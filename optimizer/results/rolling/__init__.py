@@ -12,12 +12,16 @@ hour in the year's own dispatch, which is solved here once more. A target, becau
 lets a storage swing between full and empty at equal cost, and because it carries the season,
 which 36 hours cannot see. To fall short of it costs twice the shadow price of stored energy in
 that hour, to be above it earns half of that. What the year ends with above or below its start, and
-its quotas (CO2, water, what carbon-free targets leave unmatched, the minimum take of contracts),
-are settled at the year's shadow prices. Operation is convex, so that the cost settled in this way is
+its quotas (CO2, water, what carbon-free targets leave unmatched) are settled at the year's shadow prices. Operation is convex, so that the cost settled in this way is
 never below the full-year cost. What contracts cost whatever runs is in both.
 
-Sites whose months are billed for peaks, that are under a service agreement, or whose firm power is
-cut in emergencies are left out, and it is said why.
+What is billed of many hours together (demand charges, coincident peaks and ratchets within a pass,
+the minimum of a service agreement, tiers, a minimum bill, a contract's minimum take) is billed
+exactly of what has run. The operator holds to the peaks of the year's own dispatch: to go above
+the highest of that and of what has been realised costs what the next MW adds to the bill, once.
+What hangs on a month's energy is priced at its shadow price while the year runs.
+
+Sites whose ratchet looks at earlier periods are left out, and it is said why.
 """
 
 from __future__ import annotations

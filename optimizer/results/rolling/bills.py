@@ -45,7 +45,7 @@ class Bills:
         self.most = np.asarray(-own[: self.count].minimum(0) @ self.upper)
         """The highest that each level can be [MW]."""
         # A last column for each level raises it, to see how far it may be raised for nothing.
-        raised = sp.vstack([sp.identity(self.count), sp.csr_matrix((len(rest), self.count))])
+        raised = sp.eye(self.count + len(rest), self.count, format="csr")
         cost = block.priced(ahead, block.quotas)[block.billed]
         none, closed = np.zeros(len(self.first) + len(rest)), np.zeros(self.count)
         self.model = make_model(
@@ -68,7 +68,9 @@ class Bills:
         group[block.columns] = np.arange(len(block.columns))[:, None]
         kinds: dict[bytes, int] = {}
         levels: dict[tuple[object, ...], int] = {}
-        flows, first, kind_of = [], [], []
+        flows: list[np.ndarray] = []
+        first: list[int] = []
+        kind_of: list[int] = []
         found: list[tuple[int, int, int]] = []
         for row, (begin, end) in enumerate(pairwise(matrix.indptr)):
             columns, values = matrix.indices[begin:end], matrix.data[begin:end]

@@ -83,9 +83,7 @@ def links_of_plan(
     return np.array([found[name] for name in names])
 
 
-def tariff_taken(
-    site: Site, period: Period, tables: dict[str, pd.DataFrame]
-) -> Tariff | None:
+def tariff_taken(site: Site, period: Period, tables: dict[str, pd.DataFrame]) -> Tariff | None:
     """The tariff that a site is connected under in a period; None while it is not connected."""
     grid, bills = (
         table[(table["site"] == site.site) & (table["period"] == period.name)]
@@ -108,9 +106,7 @@ def _agreed(
     made: dict[str, float] = {}
     for offer in site.offers:
         for agreement in offer.agreements:
-            mine = here[
-                (here["offer"] == offer.offer) & (here["agreement"] == agreement.agreement)
-            ]
+            mine = here[(here["offer"] == offer.offer) & (here["agreement"] == agreement.agreement)]
             made[links.ramped(agreement)] = float(mine["ramped_mw"].sum())
             made[links.minimum(agreement)] = float(mine["owed_mw"].sum())
     unsigned = sum(
@@ -156,9 +152,7 @@ def _said(link: str) -> str:
     return f"{NOT_READ[kind + mark]} {name.split(':')[0]}" if kind + mark in NOT_READ else link
 
 
-def money_due(
-    case: Case, site: Site, period: Period, tables: dict[str, pd.DataFrame]
-) -> float:
+def money_due(case: Case, site: Site, period: Period, tables: dict[str, pd.DataFrame]) -> float:
     """What one pass of a site costs whatever runs [k$]: its contracts, the tax on fixed charges.
 
     Fixed charges themselves are no cost of operation.

@@ -49,9 +49,11 @@ class Window:
         ends = sp.hstack([sp.identity(stores), -sp.identity(stores)])
         above = sp.kron(sp.identity(slots), -np.ones((hours, 1)))
         metered = sp.kron(flows, sp.identity(hours))
-        matrix = sp.block_array(
-            [[hourly, None, None], [last, ends, None], [metered, None, above]]
-        ) if slots else sp.block_array([[hourly, None], [last, ends]])
+        matrix = (
+            sp.block_array([[hourly, None, None], [last, ends, None], [metered, None, above]])
+            if slots
+            else sp.block_array([[hourly, None], [last, ends]])
+        )
         self.lower = np.zeros(groups * hours + 2 * stores + slots)
         self.free = np.full(2 * stores + slots, INFINITY)
         self.equality = np.repeat(block.equality, hours)

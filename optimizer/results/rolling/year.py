@@ -47,9 +47,7 @@ def run_year(block: Block, options: RollingOptions, stream: tuple[int, ...]) -> 
     far = min(options.foresight_h, block.count)
     begins = range(0, block.count, options.step_h)
     slots, slots_now = bills.slots(begins, far), bills.slots(range(block.count), 1)
-    window, hour = (
-        Window(block, n, bills.flows[s]) for n, s in ((far, slots), (1, slots_now))
-    )
+    window, hour = (Window(block, n, bills.flows[s]) for n, s in ((far, slots), (1, slots_now)))
     forecasts = Forecasts(block, options, stream)
     state = start = planned[:, -1]
     done = np.empty_like(upper)
