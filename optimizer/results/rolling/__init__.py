@@ -12,8 +12,9 @@ hour in the year's own dispatch, which is solved here once more. A target, becau
 lets a storage swing between full and empty at equal cost, and because it carries the season,
 which 36 hours cannot see. To fall short of it costs twice the shadow price of stored energy in
 that hour, to be above it earns half of that. What the year ends with above or below its start, and
-its quotas (CO2, water, what carbon-free targets leave unmatched) are settled at the year's shadow prices. Operation is convex, so that the cost settled in this way is
-never below the full-year cost. What contracts cost whatever runs is in both.
+its quotas (CO2, water, what carbon-free targets leave unmatched) are settled at the year's shadow
+prices. Operation is convex, so that the cost settled in this way is never below the full-year cost.
+What contracts cost whatever runs is in both.
 
 What is billed of many hours together (demand charges, coincident peaks and ratchets within a pass,
 the minimum of a service agreement, tiers, a minimum bill, a contract's minimum take) is billed
