@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -12,6 +13,7 @@ from optimizer.preparing.case import Case
 from optimizer.results.plan import Plan
 from optimizer.results.report.words import checked
 from optimizer.results.rolling import rolling
+from optimizer.results.rolling.bills import Bills
 from optimizer.results.rolling.block import Block
 from optimizer.results.rolling.capacities import last_year, links_of_plan, money_of_contracts
 from optimizer.results.rolling.forecasts import Forecasts
@@ -24,6 +26,7 @@ from tests.cases.test_contracts_by_hand import offer
 from tests.support import Rows, add_grid, base, case, profiles, technology
 
 JANUARY = 744
+BILLED = ("demand", "coincident", "agreement")
 WHOLE = RollingOptions(foresight_h=JANUARY, step_h=JANUARY, error=0.0)
 
 
@@ -58,6 +61,19 @@ def with_sun_and_battery(kind: str) -> Rows:
             {"policy": "hourly", "kind": "cfe_hourly", "value": 0.75},
             {"policy": "yearly", "kind": "cfe_annual", "value": 0.8, "grid_counts": False},
         ]
+    if kind in BILLED:
+        # 9 USD/kW-month for the highest use by day, or in the six hours of the highest load, or
+        # under an agreement with half of its MW owed.
+        day = {"charge": "day", "kind": "demand", "hours": "8-20", "price_usd_per_kw_month": 9}
+        peak = {"charge": "peak", "kind": "coincident_peak", "system_profile": "load",
+                "candidate_hours": 6, "price_usd_per_kw_month": 9}  # fmt: skip
+        signed = {"site": "site0", "offer": "grid", "agreement": "large",
+                  "demand_price_usd_per_kw_month": 9, "minimum_demand_share": 0.5,
+                  "term_years": 10}  # fmt: skip
+        if kind == "agreement":
+            rows["service_agreements"] = [signed]
+        else:
+            rows["tariff_charges"] = [{"tariff": "flat", **(day if kind == "demand" else peak)}]
     if kind == "capped":
         cap = 1500 * 8760 / JANUARY
         rows["policies"] = [{"policy": "cap", "kind": "co2_cap", "value": cap}]
@@ -74,7 +90,7 @@ def planned(kind: str) -> tuple[Case, Plan]:
     return made, solve_case(made, RunOptions(gap=1e-4, time_limit_s=60))
 
 
-@pytest.mark.parametrize("kind", ["grid", "capped", "off grid", "contracts"])
+@pytest.mark.parametrize("kind", ["grid", "capped", "off grid", "contracts", *BILLED])
 def test_without_error_and_with_all_foresight_it_costs_the_same(kind: str) -> None:
     made, plan = planned(kind)
     found = rolling(made, plan.tables, WHOLE)
@@ -93,7 +109,7 @@ def test_without_error_and_with_all_foresight_it_costs_the_same(kind: str) -> No
     assert found["sites"] == ["site0"] and found["periods"] == ["p0"] and not found["left_out"]
 
 
-@pytest.mark.parametrize("kind", ["grid", "capped", "off grid", "contracts"])
+@pytest.mark.parametrize("kind", ["grid", "capped", "off grid", "contracts", *BILLED])
 def test_forecasts_never_make_it_cheaper(kind: str) -> None:
     made, plan = planned(kind)
     costs = [
@@ -190,9 +206,49 @@ def test_money_of_contracts_that_is_due_whatever_runs_is_in_both_costs() -> None
     assert paid > 0 and found["full_year_operating_cost_usd"] > due
 
 
+@pytest.mark.parametrize("kind", BILLED)
+def test_what_is_realised_is_billed_and_above_the_level_costs_the_rate(kind: str) -> None:
+    made, plan = planned(kind)
+    site, period = made.sites["site0"], last_year(made)[0]
+    block = Block(made, site, period, links_of_plan(made, site, period, plan.tables))
+    ahead = block.ahead()
+    bills, taken = Bills(block, ahead), block.group["import"]
+    month = np.arange(JANUARY)
+    counts = {
+        "demand": (month % 24 >= 8) & (month % 24 < 20),
+        "coincident": np.isin(month, np.argsort(-made.inputs.profiles["load"][:JANUARY])[:6]),
+        "agreement": month >= 0,
+    }[kind]
+    owed = 0.5 * plan.tables["agreements"]["owed_mw"].sum() if kind == "agreement" else 0.0
+    done = ahead.values[block.columns].copy()
+    most = block.upper[block.columns[taken]].max()
+    assert bills.bill(done) == pytest.approx(9 * max(done[taken, counts].max(), owed))
+    # Little in all hours that count, but one; in the others all there is.
+    done[taken] = np.where(counts, 0.1 * most, block.upper[block.columns[taken]])
+    done[taken, np.flatnonzero(counts)[2]] = 0.9 * most
+    assert bills.bill(done) == pytest.approx(9 * 0.9 * most, rel=1e-7)
+    done[taken, counts] = 0.1 * most
+    assert bills.bill(done) == pytest.approx(9 * max(0.1 * most, owed), rel=1e-7)
+    # The operator of a year that uses less holds to that, or to what is billed anyway.
+    bills = Bills(block, replace(ahead, values=0.4 * ahead.values))
+    slots, hour = bills.slots(range(JANUARY), 1), np.flatnonzero(counts)[:1]
+    limits, prices = bills.limits(slots, hour)
+    level = max(0.4 * ahead.values[block.columns[taken, counts]].max(), owed)
+    assert level < 0.9 * most and prices == pytest.approx([9])
+    assert limits[0] == pytest.approx([level], rel=1e-6)
+    if not counts.all():
+        assert np.isinf(bills.limits(slots, np.flatnonzero(~counts)[:1])[0]).all()
+    # What has been used above the level is the level of the hours that follow.
+    above = done[:, hour[0]].copy()
+    above[taken] = 0.9 * most
+    bills.take(int(hour[0]), above)
+    assert bills.limits(slots, hour)[0][0] == pytest.approx([0.9 * most], rel=1e-6)
+
+
 @pytest.mark.parametrize(("link", "said"), [
-    ("steam_t", "steam_t"), ("taken:flat", "the bill of tariff flat"),
-    ("contract_mw", "the service agreement"),
+    ("steam_t", "steam_t"),
+    ("floor_mw:flat:demand:0", "the ratchet over earlier periods of tariff flat"),
+    ("above_mw:flat:energy:2:0", "the falling tier of tariff flat"),
 ])  # fmt: skip
 def test_a_block_with_what_is_not_followed_is_left_out(
     monkeypatch: pytest.MonkeyPatch, link: str, said: str

@@ -12,7 +12,7 @@ from optimizer.model.blocks.grid import growth
 from optimizer.model.ledger import Ledger
 from optimizer.model.limits import Group
 from optimizer.preparing import ratchets
-from optimizer.preparing.calendar import months_of_pass
+from optimizer.preparing.calendar import Period, months_of_pass
 from optimizer.preparing.case import Case, Site
 from optimizer.preparing.tariffs import Charge, Tariff, Tier
 from optimizer.tables.tariffs import CONTRACT, DEMAND, ENERGY
@@ -234,14 +234,20 @@ def reach(block: pyo.Block) -> None:
 def _fixed(case: Case, site: Site, tariff: Tariff, ledger: Ledger, p: int, taken: Any) -> None:
     """Fixed charges of the months of a pass, and the tax on them."""
     period = case.periods[p]
-    usual = float(tariff.fixed[months_of_pass(period)].sum())
+    usual = fixed_charges(case, tariff, period)
     if usual <= 0:
         return
-    paid = usual * growth(case, tariff.growth, period) * period.pass_weight
+    paid = usual * period.pass_weight
     where = {"site": site.site, "item": tariff.tariff, "period": period.name}
     ledger.cost("fixed_charge", paid * taken, **where)
     if tariff.tax:
         ledger.cost("tax", paid * tariff.tax * taken, **where)
+
+
+def fixed_charges(case: Case, tariff: Tariff, period: Period) -> float:
+    """Fixed charges of the months of one pass, before tax [k$]."""
+    usual = float(tariff.fixed[months_of_pass(period)].sum())
+    return usual * growth(case, tariff.growth, period)
 
 
 def _add_ratchets(block: pyo.Block, case: Case, site: Site) -> None:

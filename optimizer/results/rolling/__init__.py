@@ -12,12 +12,17 @@ hour in the year's own dispatch, which is solved here once more. A target, becau
 lets a storage swing between full and empty at equal cost, and because it carries the season,
 which 36 hours cannot see. To fall short of it costs twice the shadow price of stored energy in
 that hour, to be above it earns half of that. What the year ends with above or below its start, and
-its quotas (CO2, water, what carbon-free targets leave unmatched, the minimum take of contracts),
-are settled at the year's shadow prices. Operation is convex, so that the cost settled in this way is
-never below the full-year cost. What contracts cost whatever runs is in both.
+its quotas (CO2, water, what carbon-free targets leave unmatched) are settled at the year's shadow
+prices. Operation is convex, so that the cost settled in this way is never below the full-year cost.
+What contracts cost whatever runs is in both.
 
-Sites whose months are billed for peaks, that are under a service agreement, or whose firm power is
-cut in emergencies are left out, and it is said why.
+What is billed of many hours together (demand charges, coincident peaks and ratchets within a pass,
+the minimum of a service agreement, tiers, a minimum bill, a contract's minimum take) is billed
+exactly of what has run. The operator holds to the peaks of the year's own dispatch: to go above
+the highest of that and of what has been realised costs what the next MW adds to the bill, once.
+What hangs on a month's energy is priced at its shadow price while the year runs.
+
+Sites whose ratchet looks at earlier periods are left out, and it is said why.
 """
 
 from __future__ import annotations
@@ -36,7 +41,7 @@ from optimizer.results.rolling.capacities import (
     UnknownError,
     last_year,
     links_of_plan,
-    money_of_contracts,
+    money_due,
 )
 from optimizer.results.rolling.forecasts import LOAD_SHARE
 from optimizer.results.rolling.year import RollingYear, run_year
@@ -62,7 +67,7 @@ def rolling(
         if years and until is not None and time.monotonic() > until:
             break
         stream = (seed, site.name_row, period.index)
-        fixed = money_of_contracts(site, period, tables)
+        fixed = money_due(case, site, period, tables)
         years.append(run_year(Block(case, site, period, x, fixed), options, stream))
     left_out += [f"{site.site} {period.name}" for site, period, _ in todo[len(years) :]]
 

@@ -30,8 +30,9 @@ class Block:
 
     Columns and rows of each hour are seen as tables of (group, hour). Such a row holds columns of
     its own hour (``now``) and of the hour before (``before``), with the same entries in every
-    hour. All other rows couple the year; they are priced. ``fixed`` is what the pass costs
-    whatever runs [k$].
+    hour. All other rows couple the year. Those of ``billing`` say what is billed of the hours by
+    the columns ``billed``, which no hour owns; the ``quotas`` are priced. ``fixed`` is what the
+    pass costs whatever runs [k$].
     """
 
     def __init__(
@@ -47,7 +48,9 @@ class Block:
         self.others = np.setdiff1d(np.arange(shape.matrix.shape[1]), self.columns.ravel())
         self.row, entries = self._rows_of_hours()
         self.rows = np.array([np.r_[shape.rows[n]] for n in self.row])
-        self.coupling = np.setdiff1d(np.arange(shape.matrix.shape[0]), self.rows.ravel())
+        asked = np.concatenate([np.r_[part] for part in shape.short])
+        self.billed = np.setdiff1d(self.others, asked)
+        self.billing, self.quotas = self._coupling(np.intersect1d(self.others, asked))
         self.now, self.before = (np.array([e[k] for e in entries]) for k in range(2))
         self.equality = shape.equality[self.rows[:, 0]]
         self.upper = shape.upper @ x
@@ -78,6 +81,17 @@ class Block:
                 entries.append((now, before))
         return found, entries
 
+    def _coupling(self, asked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rows that bill what the hours do, and all others that couple hours.
+
+        A target that may be missed is not billed: what it is short of is a column of ``asked``.
+        """
+        rows = np.setdiff1d(np.arange(self.shape.matrix.shape[0]), self.rows.ravel())
+        matrix = self.shape.matrix.tocsr()[rows]
+        bills = matrix[:, self.billed].getnnz(axis=1) > 0
+        bills &= matrix[:, asked].getnnz(axis=1) == 0
+        return rows[bills], rows[~bills]
+
     def ahead(self) -> Ahead:
         """The cheapest dispatch of all hours at once."""
         lower = np.where(self.shape.equality, self.rhs, -INFINITY)
@@ -90,15 +104,17 @@ class Block:
             raise unsolved(self.site, self.period)
         return Ahead(found.value, found.x, found.row_dual)
 
-    def priced(self, ahead: Ahead) -> tuple[np.ndarray, float]:
-        """Cost of each column with the coupling rows at their prices, and what stays of the year.
+    def priced(self, ahead: Ahead, rows: np.ndarray) -> np.ndarray:
+        """Cost of each column with some rows at their prices in the dispatch of all hours."""
+        matrix = self.shape.matrix.tocsr()[rows]
+        return np.asarray(self.cost - matrix.T @ ahead.prices[rows])
 
-        What stays [k$] are the limits at these prices, and columns that no hour owns.
-        """
-        prices = ahead.prices[self.coupling]
-        cost = self.cost - self.shape.matrix.tocsr()[self.coupling].T @ prices
-        stays = prices @ self.rhs[self.coupling] + cost[self.others] @ ahead.values[self.others]
-        return cost, float(stays)
+    def stays(self, ahead: Ahead) -> float:
+        """What stays of the year with its quotas priced [k$]: the limits, and what they miss."""
+        missed = np.setdiff1d(self.others, self.billed)
+        cost = self.priced(ahead, self.quotas)
+        limits = ahead.prices[self.quotas] @ self.rhs[self.quotas]
+        return float(limits + cost[missed] @ ahead.values[missed])
 
 
 def unsolved(site: Site, period: Period) -> MachineError:

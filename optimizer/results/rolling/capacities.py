@@ -9,20 +9,22 @@ import pandas as pd
 
 from optimizer.model import blocks
 from optimizer.model.blocks import links, matching
+from optimizer.model.parts.tariffs import fixed_charges
 from optimizer.preparing.calendar import HOURS_PER_YEAR, Period
 from optimizer.preparing.case import Case, Site
 from optimizer.preparing.contracts import Rule
+from optimizer.preparing.tariffs import Tariff
 
 QUOTA_SLACK = 1e-7
 """By how much a quota is above what the plan says it uses, which is rounded."""
 
 
 NOT_READ = {
-    "taken": "the bill of tariff", "peak_mw": "the peak of tariff",
-    "floor_mw": "the ratchet of tariff", links.FIRM: "the choice of tariff",
-    links.CONTRACT: "the service agreement", links.FREE: "the service agreement",
-    "shed_mw": "the emergency of offer",
-}  # fmt: skip
+    links.PEAK: "the ratchet over earlier periods of tariff",
+    links.FLOOR: "the ratchet over earlier periods of tariff",
+    links.ABOVE: "the falling tier of tariff",
+    links.UNREACHED: "the falling tier of tariff",
+}
 """Quantities of a block that are not read, by how their names begin."""
 
 
@@ -61,6 +63,14 @@ def links_of_plan(
     )
     for offer in site.offers:
         found[links.flexible(offer)] = total(grid, "offer", offer.offer, "flexible_mw")
+        found[links.shed(offer)] = total(grid, "offer", offer.offer, "firm_mw")
+    found |= _agreed(site, period, tables, found)
+    tariff = tariff_taken(site, period, tables)
+    for each in site.tariffs:
+        found[links.taken(each)] = float(each is tariff)
+    for name in links.split(list(found), site):
+        under = {links.under(site, name, t): found[name] * (t is tariff) for t in site.tariffs}
+        found |= under
     for offered in site.deliveries:
         found[links.contract(offered)] = signed.get(offered.contract, 0.0)
     counted = [*generators, *(["grid"] if case.co2_scope == "total" else [])]
@@ -73,6 +83,40 @@ def links_of_plan(
     if unknown:
         raise UnknownError(_said(unknown[0]))
     return np.array([found[name] for name in names])
+
+
+def tariff_taken(site: Site, period: Period, tables: dict[str, pd.DataFrame]) -> Tariff | None:
+    """The tariff that a site is connected under in a period; None while it is not connected."""
+    grid, bills = (
+        table[(table["site"] == site.site) & (table["period"] == period.name)]
+        for table in (tables["interconnection"], tables["bills"])
+    )
+    if not grid["connected"].astype(float).any():
+        return None
+    names = {str(name) for name in bills["tariff"]}
+    return next((t for t in site.tariffs if t.tariff in names), site.tariff)
+
+
+def _agreed(
+    site: Site, period: Period, tables: dict[str, pd.DataFrame], found: dict[str, float]
+) -> dict[str, float]:
+    """MW in force under each service agreement of a site, and those that none bills."""
+    if not site.agreements:
+        return {}
+    table = tables["agreements"]
+    here = table[(table["site"] == site.site) & (table["period"] == period.name)]
+    made: dict[str, float] = {}
+    for offer in site.offers:
+        for agreement in offer.agreements:
+            mine = here[(here["offer"] == offer.offer) & (here["agreement"] == agreement.agreement)]
+            made[links.ramped(agreement)] = float(mine["ramped_mw"].sum())
+            made[links.minimum(agreement)] = float(mine["owed_mw"].sum())
+    unsigned = sum(
+        found[links.flexible(o)] + found[links.shed(o)] for o in site.offers if not o.agreements
+    )
+    unbilled = sum(made[links.ramped(a)] for a in site.agreements if not a.bills_demand)
+    signed = sum(made[links.ramped(a)] for a in site.agreements)
+    return made | {links.CONTRACT: signed + unsigned, links.FREE: unsigned + unbilled}
 
 
 def _quotas(site: Site, rule: Rule, ran: pd.DataFrame) -> dict[str, float]:
@@ -106,8 +150,19 @@ def _quotas(site: Site, rule: Rule, ran: pd.DataFrame) -> dict[str, float]:
 
 def _said(link: str) -> str:
     """What a quantity that is not read is called, in the words of the input."""
-    kind, _, name = link.partition(":")
-    return " ".join([NOT_READ[kind], *([name] if name else [])]) if kind in NOT_READ else link
+    kind, mark, name = link.partition(":")
+    return f"{NOT_READ[kind + mark]} {name.split(':')[0]}" if kind + mark in NOT_READ else link
+
+
+def money_due(case: Case, site: Site, period: Period, tables: dict[str, pd.DataFrame]) -> float:
+    """What one pass of a site costs whatever runs [k$]: its contracts, the tax on fixed charges.
+
+    Fixed charges themselves are no cost of operation.
+    """
+    due, tariff = money_of_contracts(site, period, tables), tariff_taken(site, period, tables)
+    if tariff is not None and tariff.tax:
+        due += tariff.tax * fixed_charges(case, tariff, period)
+    return due
 
 
 def money_of_contracts(site: Site, period: Period, tables: dict[str, pd.DataFrame]) -> float:

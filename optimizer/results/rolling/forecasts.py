@@ -41,8 +41,10 @@ class Forecasts:
         at = np.where(shaped, block.x[: len(shaped)], 0.0)  # loads come first among the links
         self.load = shape.rhs[shape.balance][:, : len(shaped)] @ at
         self.balance = block.row["balance"]
-        price = site.price[period.hours] * growth(case, site.price_growth, period)
-        self.price = price if site.offers else np.zeros(block.count)
+        self.price = {
+            tariff: tariff.price_in(period.hours) * growth(case, tariff.growth, period)
+            for tariff in (site.tariffs if site.offers else ())
+        }
 
     def issue(
         self, at: np.ndarray, upper: np.ndarray, rhs: np.ndarray, cost: np.ndarray
@@ -55,13 +57,16 @@ class Forecasts:
             guess = upper[self.sources] * (1 + off[2:])
             upper[self.sources] = np.clip(guess, 0.0, self.most[:, None])
         rhs[self.balance] += np.maximum(LOAD_SHARE * off[0], -1) * self.load[at]
-        site, group, price = self.block.site, self.block.group, self.price[at]
-        guess = price * (1 + off[1])
-        if "import" in group:
-            cost[group["import"]] += guess - price
-        if "export" in group:
-            sold = np.maximum(guess, 0.0) - np.maximum(price, 0.0)
-            cost[group["export"]] -= site.export_share * sold
+        site, group = self.block.site, self.block.group
+        for tariff, hourly in self.price.items():
+            price = hourly[at]
+            guess = price * (1 + off[1])
+            cost[group[links.under(site, "import", tariff)]] += guess - price
+            sold = links.under(site, "export", tariff)
+            # Under net billing it is a month's credit that earns, not each MWh.
+            if sold in group and not tariff.net_billing:
+                dearer = np.maximum(guess, 0.0) - np.maximum(price, 0.0)
+                cost[group[sold]] -= tariff.export_share * dearer
         return upper, rhs, cost
 
     def _persistent(self, count: int, hours: int) -> np.ndarray:

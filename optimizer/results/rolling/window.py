@@ -31,10 +31,14 @@ def worth(price: np.ndarray, most: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 class Window:
-    """A linear program of some hours of a block in a row, kept and moved through the year."""
+    """A linear program of some hours of a block in a row, kept and moved through the year.
 
-    def __init__(self, block: Block, hours: int) -> None:
-        self.block, self.hours = block, hours
+    ``flows`` are those whose highest use is billed, by group of columns; shape (slots, groups).
+    A column for each says by how much it is above its limit in any hour.
+    """
+
+    def __init__(self, block: Block, hours: int, flows: np.ndarray) -> None:
+        self.block, self.hours, slots = block, hours, len(flows)
         groups, rows, stores = len(block.columns), len(block.rows), len(block.stored)
         later = sp.csr_matrix(np.eye(hours, k=-1))
         hourly = sp.kron(block.now, sp.identity(hours)) + sp.kron(block.before, later)
@@ -43,11 +47,17 @@ class Window:
             shape=(stores, groups * hours),
         )
         ends = sp.hstack([sp.identity(stores), -sp.identity(stores)])
-        matrix = sp.block_array([[hourly, None], [last, ends]]) if stores else hourly
-        self.lower = np.zeros(groups * hours + 2 * stores)
-        self.free = np.full(2 * stores, INFINITY)
+        above = sp.kron(sp.identity(slots), -np.ones((hours, 1)))
+        metered = sp.kron(flows, sp.identity(hours))
+        matrix = (
+            sp.block_array([[hourly, None, None], [last, ends, None], [metered, None, above]])
+            if slots
+            else sp.block_array([[hourly, None], [last, ends]])
+        )
+        self.lower = np.zeros(groups * hours + 2 * stores + slots)
+        self.free = np.full(2 * stores + slots, INFINITY)
         self.equality = np.repeat(block.equality, hours)
-        none = np.zeros(rows * hours + stores)
+        none = np.zeros((rows + slots) * hours + stores)
         self.model = make_model(
             self.lower, self.lower, self.lower, sp.csc_matrix(matrix), none, none,
             solver="simplex", primal_feasibility_tolerance=TOLERANCE,
@@ -59,6 +69,7 @@ class Window:
     def solve(
         self, upper: np.ndarray, rhs: np.ndarray, cost: np.ndarray, state: np.ndarray,
         target: np.ndarray, below: np.ndarray, above: np.ndarray,
+        limits: np.ndarray, prices: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
         """Columns (group, hour) and prices of the rows (row group, hour) of the cheapest dispatch.
 
@@ -68,20 +79,23 @@ class Window:
         state : MWh in each storage before the first hour
         target : MWh wanted in each storage after the last hour
         below, above : what each MWh below and above it is worth [k$/MWh]
+        limits : of each flow in each hour, by (slot, hour) [MW]
+        prices : of the highest that each flow is above its limit [k$/MW]
         """
         block, model, hours = self.block, self.model, self.hours
         right = rhs.copy()
         right[:, 0] -= block.before[:, block.stored] @ state
-        row_upper = np.concatenate([right.ravel(), target])
+        row_upper = np.concatenate([right.ravel(), target, limits.ravel()])
         row_lower = row_upper.copy()
         row_lower[: len(self.equality)][~self.equality] = -INFINITY
+        row_lower[right.size + len(target) :] = -INFINITY
         columns, rows = len(self.lower), len(row_upper)
         model.changeColsBounds(
             columns, self.every_column, self.lower, np.concatenate([upper.ravel(), self.free])
         )
         model.changeRowsBounds(rows, self.every_row, row_lower, row_upper)
         model.changeColsCost(
-            columns, self.every_column, np.concatenate([cost.ravel(), below, -above])
+            columns, self.every_column, np.concatenate([cost.ravel(), below, -above, prices])
         )
         model.run()
         if model.getModelStatus() != OPTIMAL:
@@ -91,5 +105,5 @@ class Window:
             raise unsolved(block.site, block.period)
         found = model.getSolution()
         values = np.array(found.col_value)[: upper.size].reshape(-1, hours)
-        prices = np.array(found.row_dual)[: right.size].reshape(-1, hours)
-        return values, prices
+        duals = np.array(found.row_dual)[: right.size].reshape(-1, hours)
+        return values, duals
