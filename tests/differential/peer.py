@@ -206,7 +206,7 @@ class Network:
         clock = CALENDAR[(np.arange(8760) + clock_ahead_h) % 8760]
         window = (clock.hour >= charge.hours[0]) & (clock.hour < charge.hours[1])
         if charge.weekdays_only:
-            window &= clock.weekday < 5
+            window &= clock.day_of_week < 5
         # A ratchet looks at months in which the charge itself is not due.
         months = pd.Index(EVERY_MONTH, name="month")
         metered = model.add_variables(lower=0, coords=[months], name=f"metered of {charge.name}")
