@@ -340,6 +340,10 @@ class Case:
         some = {s: self.sites[s] for s in sites}
         return replace(self, sites=some, whole=self.whole or self)
 
+    def year_of(self, month: int) -> int:
+        """Calendar year of a month of the plan."""
+        return int(self.start.year) + (int(self.start.month) - 1 + month) // 12
+
     @property
     def _all_sites(self) -> Iterable[Site]:
         return (self.whole or self).sites.values()

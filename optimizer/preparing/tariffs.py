@@ -112,9 +112,9 @@ class Charge:
         return max(self._prices)
 
     @property
-    def lowest(self) -> float:
-        """Price of its cheapest tier [as ``price``]."""
-        return min(self._prices)
+    def fall(self) -> float:
+        """By how much its cheapest tier is below its first, <= 0 [as ``price``]."""
+        return min(self._prices) - self.price
 
     @property
     def key(self) -> tuple[Hashable, ...]:
@@ -178,8 +178,7 @@ class Tariff:
     @property
     def least_price(self) -> float:
         """No MWh costs less in any hour, whichever tier it is in [k$/MWh]."""
-        falls = sum(c.lowest - c.price for c in self.of_kind(ENERGY))
-        return float(self.price.min()) + falls
+        return float(self.price.min()) + sum(c.fall for c in self.of_kind(ENERGY))
 
     def earned_in(self, hours: np.ndarray) -> np.ndarray:
         """What exported energy earns in the hours of a pass [k$/MWh]."""

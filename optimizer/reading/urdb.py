@@ -213,7 +213,7 @@ class _Rate:
             self._energy_tiers(structure[period], cells)
 
     def _energy_tiers(self, tiers: list[Row], cells: Row) -> None:
-        prices = [round(1000 * (_number(t.get("rate")) + _number(t.get("adj"))), 6) for t in tiers]
+        prices = [round(1000 * _price(t), 6) for t in tiers]
         units = {str(t.get("unit") or "kWh").strip().lower() for t in tiers[:-1]}
         ends = [_number(t.get("max")) for t in tiers[:-1]]
         if units - set(BLOCKS) or len(units) > 1:
@@ -297,7 +297,7 @@ class _Rate:
         self._unit("demandrateunit", "the demand charge by time of use")
         plan = self._schedule("demandweekdayschedule", "demandweekendschedule", len(structure))
         for period in plan.periods:
-            if not any(_number(t.get("rate")) + _number(t.get("adj")) for t in structure[period]):
+            if not any(map(_price, structure[period])):
                 continue
             windows = list(plan.windows(period, split=False))
             for number, window in enumerate(windows, 1):
@@ -307,7 +307,7 @@ class _Rate:
                 self._demand_tiers(structure[period], cells, None)
 
     def _demand_tiers(self, tiers: list[Row], cells: Row, months: list[int] | None) -> None:
-        prices = [round(_number(t.get("rate")) + _number(t.get("adj")), 6) for t in tiers]
+        prices = [round(_price(t), 6) for t in tiers]
         if not any(prices):
             return
         ratchet = self._ratchet(months)
@@ -352,7 +352,7 @@ class _Rate:
         self._unit("coincidentrateunit", "the coincident peak charge")
         for period in plan.periods:
             tiers = structure[period]
-            price = round(_number(tiers[-1].get("rate")) + _number(tiers[-1].get("adj")), 6)
+            price = round(_price(tiers[-1]), 6)
             if not price:
                 continue
             for number, window in enumerate(plan.windows(period, split=False), 1):
@@ -471,6 +471,11 @@ def _fields(item: Row) -> Row:
             value = [next(iter(p.values())) if isinstance(p, dict) else p for p in value]
         rate.setdefault(name, value)
     return rate
+
+
+def _price(tier: Row) -> float:
+    """Rate of a tier with its adjustment [USD/kWh, USD/kW]."""
+    return _number(tier.get("rate")) + _number(tier.get("adj"))
 
 
 def _more(ends: list[float], prices: list[float]) -> float:

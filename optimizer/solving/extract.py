@@ -407,6 +407,10 @@ class Extraction:
         chosen = [t for t in site.tariffs if several and _value(block.taken[t.tariff, p]) > 0.5]
         return chosen[0] if chosen else site.tariff
 
+    def used_tariff(self, name: str, p: int) -> Tariff:
+        """The tariff of a period; the site's own while it is not connected."""
+        return self.tariff(name, p) or self.case.sites[name].tariff
+
     def _bills(
         self, name: str, site: Site, hours: Mapping[tuple[str, str], dict[str, Any]]
     ) -> None:
@@ -466,8 +470,8 @@ class Extraction:
             "unserved", site, p, "unserved", case.unserved_price * frame["unserved_mw"].sum()
         )
         grid_carbon = carbon_price(case, period, onsite=False)
+        tariff = self.used_tariff(site.site, p)
         if site.offers:
-            tariff = self.tariff(site.site, p) or site.tariff
             co2 = float(frame["import_mw"] @ tariff.co2[shape.hours])
             co2 += float(extract_contracts.delivered(site, series) @ site.grid_co2[shape.hours])
             clean = site.clean[tariff.tariff][shape.hours]
@@ -478,7 +482,7 @@ class Extraction:
             self._money("carbon", site, p, "grid", co2 * grid_carbon)
         extract_contracts.pass_of_contracts(
             self.planning.model.site[site.site], site, period, series, frame,
-            (self.tariff(site.site, p) or site.tariff).co2, metric,
+            tariff.co2, metric,
             lambda item, kilo_usd: self._money("contract_energy", site, p, item, kilo_usd),
         )  # fmt: skip
         for asset in site.assets:
@@ -651,7 +655,7 @@ def to_plan(
     }
     bought = extract_contracts.ContractTables(
         planning.model, planning.case, extraction.hours.frames(),
-        lambda site, p: (extraction.tariff(site, p) or planning.case.sites[site].tariff).tariff,
+        lambda site, p: extraction.used_tariff(site, p).tariff,
     )  # fmt: skip
     for name, rows in bought.tables().items():
         tables[name] = pd.DataFrame(rows, columns=list(extract_contracts.COLUMNS[name]))

@@ -175,7 +175,7 @@ def limits(extraction: Extraction) -> Iterator[tuple[str, str, str, float, float
             yield "shared grid MW", name, period.name, taken, most, "MW"
     by_year: dict[int, float] = {}
     for month, terms in outstanding(model, case).items() if case.security_caps else ():
-        year = case.start.year + (case.start.month - 1 + month) // 12
+        year = case.year_of(month)
         by_year[year] = max(by_year.get(year, 0.0), 1e3 * sum(_value(t) for t in terms))
     for year, usd in by_year.items():
         limit = 1e3 * case.security_caps[year]

@@ -414,7 +414,7 @@ class _Bill:
             if least[month] <= 0:
                 continue
             at = np.flatnonzero(self.position == k)
-            fall = sum(c.lowest - c.price for c in self.tariff.of_kind(ENERGY) if month in c.months)
+            fall = sum(c.fall for c in self.tariff.of_kind(ENERGY) if month in c.months)
             paid = float(np.maximum(-price[at] - fall, 0.0).sum())
             upper: dict[str, Values] = {self.taken: float(least[month])}
             upper |= {link: paid for link in self.service if paid}

@@ -274,12 +274,7 @@ def add_joint(model: pyo.ConcreteModel, case: Case, ledger: Ledger) -> None:
 
 def security_cap(case: Case, month: int) -> float:
     """The cap that holds in a month [k$]."""
-    return case.security_caps.get(year_of(case, month), float("inf"))
-
-
-def year_of(case: Case, month: int) -> int:
-    """Calendar year of a month of the plan."""
-    return int(case.start.year) + (int(case.start.month) - 1 + month) // 12
+    return case.security_caps.get(case.year_of(month), float("inf"))
 
 
 def outstanding(model: pyo.ConcreteModel, case: Case) -> dict[int, list[Any]]:
@@ -335,7 +330,7 @@ def _caps(case: Case) -> list[Limit]:
 
 def _used_security(model: Any, case: Case, limit: Limit) -> Iterator[Use]:
     for month, terms in outstanding(model, case).items():
-        if year_of(case, month) in limit.key:
+        if case.year_of(month) in limit.key:
             yield Use(pyo.quicksum(terms) / KILO, limit.given)
 
 

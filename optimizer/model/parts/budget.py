@@ -35,11 +35,10 @@ def add_joint(model: pyo.ConcreteModel, case: Case, ledger: Ledger) -> None:
 def payments(model: pyo.ConcreteModel, case: Case) -> dict[int, list[object]]:
     """Terms of the undiscounted payments of each year that has a budget [k$]."""
     paid: dict[int, list[object]] = {year: [] for year in case.budgets}
-    first = (case.start.year, case.start.month - 1)
     for site in model.site.values():
         for key, terms in site.joint.items():
             if key[0] == "cash":
-                year = first[0] + (first[1] + key[1]) // 12
+                year = case.year_of(key[1])
                 if year in paid:
                     paid[year].extend(terms)
     return paid

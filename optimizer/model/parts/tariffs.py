@@ -40,8 +40,9 @@ def add_site(block: pyo.Block, case: Case, site: Site, ledger: Ledger) -> None:
     block.under = pyo.Var(shared, names, periods, domain=pyo.NonNegativeReals)
     block.one_tariff = pyo.ConstraintList()
     block.tier_rows = pyo.ConstraintList()
-    block.reached = pyo.Var(_cheaper_tiers(case, site), domain=pyo.Binary)
-    block.above_mw = pyo.Var(_cheaper_tiers(case, site), domain=pyo.NonNegativeReals)
+    cheaper = _cheaper_tiers(case, site)
+    block.reached = pyo.Var(cheaper, domain=pyo.Binary)
+    block.above_mw = pyo.Var(cheaper, domain=pyo.NonNegativeReals)
     block.room = {}
     if not site.offers:
         block.ratchet_rows = pyo.ConstraintList()

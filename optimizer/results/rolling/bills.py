@@ -33,7 +33,7 @@ class Bills:
 
     def __init__(self, block: Block, ahead: Ahead) -> None:
         self.block = block
-        matrix = block.shape.matrix.tocsr()[block.billing]
+        matrix = block.matrix[block.billing]
         rhs, equality = block.rhs[block.billing], block.shape.equality[block.billing]
         self._find_levels(matrix, rhs, equality)
         rest = np.setdiff1d(np.arange(len(rhs)), self.row)

@@ -31,8 +31,8 @@ class Block:
     Columns and rows of each hour are seen as tables of (group, hour). Such a row holds columns of
     its own hour (``now``) and of the hour before (``before``), with the same entries in every
     hour. All other rows couple the year. Those of ``billing`` say what is billed of the hours by
-    the columns ``billed``, which no hour owns; the ``quotas`` are priced. ``fixed`` is what the
-    pass costs whatever runs [k$].
+    the columns ``billed``; what targets are short of is in ``missed``. No hour owns these columns. The
+    ``quotas`` are priced. ``fixed`` is what the pass costs whatever runs [k$].
     """
 
     def __init__(
@@ -45,12 +45,14 @@ class Block:
         names = [n for n, part in shape.groups.items() if part.stop - part.start == self.count]
         self.group = {name: k for k, name in enumerate(names)}
         self.columns = np.array([np.r_[shape.groups[n]] for n in names])
+        self.matrix = shape.matrix.tocsr()
         self.others = np.setdiff1d(np.arange(shape.matrix.shape[1]), self.columns.ravel())
         self.row, entries = self._rows_of_hours()
         self.rows = np.array([np.r_[shape.rows[n]] for n in self.row])
         asked = np.concatenate([np.r_[part] for part in shape.short])
-        self.billed = np.setdiff1d(self.others, asked)
-        self.billing, self.quotas = self._coupling(np.intersect1d(self.others, asked))
+        self.missed = np.intersect1d(self.others, asked)
+        self.billed = np.setdiff1d(self.others, self.missed)
+        self.billing, self.quotas = self._coupling()
         self.now, self.before = (np.array([e[k] for e in entries]) for k in range(2))
         self.equality = shape.equality[self.rows[:, 0]]
         self.upper = shape.upper @ x
@@ -63,7 +65,7 @@ class Block:
 
     def _rows_of_hours(self) -> tuple[dict[str, int], list[tuple[np.ndarray, np.ndarray]]]:
         """Row groups of each hour, and their entries in the hour itself and in the one before."""
-        count, matrix = self.count, self.shape.matrix.tocsr()
+        count, matrix = self.count, self.matrix
         hours = np.arange(count)
         earlier = sp.csr_matrix((np.ones(count), (hours, np.roll(hours, 1))))
         found: dict[str, int] = {}
@@ -81,15 +83,15 @@ class Block:
                 entries.append((now, before))
         return found, entries
 
-    def _coupling(self, asked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _coupling(self) -> tuple[np.ndarray, np.ndarray]:
         """Rows that bill what the hours do, and all others that couple hours.
 
-        A target that may be missed is not billed: what it is short of is a column of ``asked``.
+        A target that may be missed is not billed: what it is short of is a column of ``missed``.
         """
         rows = np.setdiff1d(np.arange(self.shape.matrix.shape[0]), self.rows.ravel())
-        matrix = self.shape.matrix.tocsr()[rows]
+        matrix = self.matrix[rows]
         bills = matrix[:, self.billed].getnnz(axis=1) > 0
-        bills &= matrix[:, asked].getnnz(axis=1) == 0
+        bills &= matrix[:, self.missed].getnnz(axis=1) == 0
         return rows[bills], rows[~bills]
 
     def ahead(self) -> Ahead:
@@ -106,15 +108,13 @@ class Block:
 
     def priced(self, ahead: Ahead, rows: np.ndarray) -> np.ndarray:
         """Cost of each column with some rows at their prices in the dispatch of all hours."""
-        matrix = self.shape.matrix.tocsr()[rows]
-        return np.asarray(self.cost - matrix.T @ ahead.prices[rows])
+        return np.asarray(self.cost - self.matrix[rows].T @ ahead.prices[rows])
 
     def stays(self, ahead: Ahead) -> float:
         """What stays of the year with its quotas priced [k$]: the limits, and what they miss."""
-        missed = np.setdiff1d(self.others, self.billed)
         cost = self.priced(ahead, self.quotas)
         limits = ahead.prices[self.quotas] @ self.rhs[self.quotas]
-        return float(limits + cost[missed] @ ahead.values[missed])
+        return float(limits + cost[self.missed] @ ahead.values[self.missed])
 
 
 def unsolved(site: Site, period: Period) -> MachineError:

@@ -37,12 +37,11 @@ def links_of_plan(
 ) -> np.ndarray:
     """Links of an operating block, from the written tables alone, in their order."""
 
-    def here(name: str) -> pd.DataFrame:
-        table = tables[name]
-        return table[(table["site"] == site.site) & (table["period"] == period.name)]
-
-    placed, stands, grid = here("placement"), here("capacity"), here("interconnection")
-    ran, signed = here("operation"), _signed(site, period, tables)
+    placed, stands, grid, ran = (
+        _here(tables[name], site, period)
+        for name in ("placement", "capacity", "interconnection", "operation")
+    )
+    signed = _signed(site, period, tables)
     generators = [a.technology for a in site.assets if not a.is_storage]
 
     def total(table: pd.DataFrame, by: str, name: str, column: str) -> float:
@@ -85,12 +84,14 @@ def links_of_plan(
     return np.array([found[name] for name in names])
 
 
+def _here(table: pd.DataFrame, site: Site, period: Period) -> pd.DataFrame:
+    """Rows of a site in a period."""
+    return table[(table["site"] == site.site) & (table["period"] == period.name)]
+
+
 def tariff_taken(site: Site, period: Period, tables: dict[str, pd.DataFrame]) -> Tariff | None:
     """The tariff that a site is connected under in a period; None while it is not connected."""
-    grid, bills = (
-        table[(table["site"] == site.site) & (table["period"] == period.name)]
-        for table in (tables["interconnection"], tables["bills"])
-    )
+    grid, bills = (_here(tables[name], site, period) for name in ("interconnection", "bills"))
     if not grid["connected"].astype(float).any():
         return None
     names = {str(name) for name in bills["tariff"]}
@@ -103,8 +104,7 @@ def _agreed(
     """MW in force under each service agreement of a site, and those that none bills."""
     if not site.agreements:
         return {}
-    table = tables["agreements"]
-    here = table[(table["site"] == site.site) & (table["period"] == period.name)]
+    here = _here(tables["agreements"], site, period)
     made: dict[str, float] = {}
     for offer in site.offers:
         for agreement in offer.agreements:
@@ -184,8 +184,7 @@ def _signed(site: Site, period: Period, tables: dict[str, pd.DataFrame]) -> dict
     """Standing MW by contract; a plan that was offered none has no table of them."""
     if not site.contracts:
         return {}
-    table = tables["contracts"]
-    here = table[(table["site"] == site.site) & (table["period"] == period.name)]
+    here = _here(tables["contracts"], site, period)
     return dict(zip(here["contract"], here["standing_mw"].astype(float), strict=True))
 
 

@@ -251,7 +251,7 @@ def _stands_for(case: Case, key: Key, limit: Limit) -> bool:
     if limit.group == "budget":
         return owner == "spending_within_budget" and index in limit.key
     if limit.group == "security" and owner == "security_within_cap":
-        return isinstance(index, int) and agreements.year_of(case, index) in limit.key
+        return isinstance(index, int) and case.year_of(index) in limit.key
     if not isinstance(index, tuple):
         return limit.group == "co2_cap" and owner == "co2_within_cap"
     if limit.group == "shared grid MW":

@@ -15,9 +15,9 @@ from optimizer.solving.truth import operates
 
 NEWS = 1e-4
 SHORT = 1e-4
+"""Share of load from which a block counts as short."""
 LEARN_NEAR = 1e-3
 """Relative distance of cost and cut with which a block's answer is taken."""
-"""Share of load from which a block counts as short."""
 
 
 class Known:

@@ -37,10 +37,9 @@ class Connection:
         """Bounds of all parts that together keep within ``most``, at these costs [MW]."""
         if self.service is None:
             return [np.minimum(upper[self.parts[0]], most)]
-        cost, own = self._stacked(priced), self._stacked(upper)
-        order = np.argsort(cost, axis=0, kind="stable")
-        reached = np.minimum(np.cumsum(np.take_along_axis(own, order, 0), axis=0), most)
-        found = np.empty_like(own)
+        order, _, reached = self._by_cost(upper, priced)
+        reached = np.minimum(reached, most)
+        found = np.empty_like(reached)
         np.put_along_axis(found, order, np.diff(reached, axis=0, prepend=0.0), 0)
         return list(found)
 
@@ -54,16 +53,20 @@ class Connection:
         if self.service is None:
             dearest = priced[self.parts[0]]
         else:
-            cost, own = self._stacked(priced), self._stacked(upper)
-            order = np.argsort(cost, axis=0, kind="stable")
-            reached = np.cumsum(np.take_along_axis(own, order, 0), axis=0)
+            _, cost, reached = self._by_cost(upper, priced)
             full = reached >= most
-            last = np.take_along_axis(order, np.argmax(full, axis=0)[None], 0)
-            dearest = np.where(full[-1], np.take_along_axis(cost, last, 0)[0], np.inf)
+            last = np.take_along_axis(cost, np.argmax(full, axis=0)[None], 0)[0]
+            dearest = np.where(full[-1], last, np.inf)
         return np.asarray(np.maximum(price - dearest, 0.0))
 
-    def _stacked(self, values: np.ndarray) -> np.ndarray:
-        return np.array([values[part] for part in self.parts])
+    def _by_cost(
+        self, upper: np.ndarray, priced: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Parts of each hour from cheap to dear, their costs, and the bounds of all up to each."""
+        cost, own = (np.array([values[part] for part in self.parts]) for values in (priced, upper))
+        order = np.argsort(cost, axis=0, kind="stable")
+        reached = np.cumsum(np.take_along_axis(own, order, 0), axis=0)
+        return order, np.take_along_axis(cost, order, 0), reached
 
 
 def find(shape: Shape) -> Connection | None:

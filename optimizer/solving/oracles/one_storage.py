@@ -155,8 +155,8 @@ class OneStorageOracle:
         priced = cost + task.co2_price * counted if task.co2_price else cost
         scale = max(float(task.x[plain.sizes].max(initial=0.0)), 1e-9)
         x = task.x / scale
-        near = max(0.2 * self.tolerance, min(0.5 * task.near, MOST_UNDERSTATED))
-        posed = _Posed(task.block, plain, shape.upper @ x, shape.rhs @ x, priced, near)
+        quota_near = max(0.2 * self.tolerance, min(0.5 * task.near, MOST_UNDERSTATED))
+        posed = _Posed(task.block, plain, shape.upper @ x, shape.rhs @ x, priced, quota_near)
         rows = [(shape.water_row, shape.water)]
         if task.co2_price is None:
             rows.append((shape.co2_row, counted))
@@ -169,8 +169,8 @@ class OneStorageOracle:
         if solved is not None and len(over) == 1:
             solved = self._within(posed, *over[0], solved)
         # A dispatch that is kept is a result: its rows must hold in MW, not only relatively.
-        near = min(FEASIBLE, KEPT_MW / scale) if task.keep_dispatch else FEASIBLE
-        if solved is None or not self._feasible(task, posed, solved[0], near):
+        feasible = min(FEASIBLE, KEPT_MW / scale) if task.keep_dispatch else FEASIBLE
+        if solved is None or not self._feasible(task, posed, solved[0], feasible):
             return None
         values, prices = solved
         if task.co2_price is not None and shape.co2_row >= 0:

@@ -1,8 +1,8 @@
 """Billed demand of a block: the least cost of a month's peak with what it saves.
 
-A demand charge bills the highest use of the connection in some hours of a month. With the peaks given, a block
-is a plain one whose connection is capped; its cost with the charge is convex in the peaks, and what
-one more MW of import would save says where the best ones lie. Months hardly meet (only by what
+A demand charge bills the highest use of the connection in some hours of a month. With the peaks
+given, a block is a plain one whose connection is capped; its cost with the charge is convex in the
+peaks, and what one more MW of import would save says where the best ones lie. Months hardly meet (only by what
 a store carries over), so that all are searched side by side, each by the point at which the
 lines of a peak too low and one too high meet. What an hour's import is worth at these two, mixed
 so that the hours of a peak together bear its charge, makes prices that prove the answer.
