@@ -44,6 +44,10 @@ PATIENCE = 25
 POLISH_ROUNDS, POLISH_SECONDS = 15, 60.0
 NOTHING_MWH = 1e-3
 """Unserved energy of a pass without load that counts as none."""
+SITES_ROUNDS, SITES_SECONDS, SITES_MIP_SECONDS = 3, 30.0, 10.0
+"""Plans that are sought with the sites of a bound's plan; seconds for them and for each program."""
+LITTLE = 0.1
+"""Gain as a share of the gap that is too little to ask the same again."""
 NEAR_ENOUGH = 0.02
 """Share by which what a plan lacks may be understated while it is mended."""
 
@@ -88,6 +92,7 @@ class Engine(Run):
         self.trusted = True  # whether the best plan is near enough to begin a search from
         self.relaxed: Relaxed | None = None
         self.keep = np.empty(0, dtype=int)
+        self.known_sites: set[bytes] = set()  # selections of sites that a plan was sought for
         self.seeded = 0
         self.planning: Planning = build(case)
         self.arrays: PlanningArrays = to_arrays(self.planning)
@@ -161,6 +166,42 @@ class Engine(Run):
         """Some more rounds of the relaxation, of which whole plans learn too."""
         self.relax(MORE_ROUNDS)
 
+    def small_sites(self, plan: np.ndarray) -> PlanningArrays | None:
+        """The planning arrays with the sites of a plan; None if it is no quick program, or no news.
+
+        The groups of a larger case do without: they have little time.
+        """
+        if self.small or self.given is not None or self._sites(plan) in self.known_sites:
+            return None
+        arrays = self.master.fixed(plan, ("open",))
+        form = self.master.reduced(arrays)
+        few = form is not None and int((form.kind >= 0).sum()) <= FEW_INTEGERS
+        return arrays if few else None
+
+    def at_its_sites(self, plan: np.ndarray, arrays: PlanningArrays) -> None:
+        """Better plans with the sites of this one.
+
+        The bound's plan exploits what is not yet known of its blocks. Once it is known, other
+        halls and units at the same sites are better: with all other sites closed they are found
+        in a moment, and few blocks are asked.
+        """
+        self.known_sites.add(self._sites(plan))
+        master, end = self.master, time.monotonic() + SITES_SECONDS
+        for _ in range(SITES_ROUNDS):
+            seconds = min(SITES_MIP_SECONDS, end - time.monotonic(), self.left)
+            if seconds <= 0 or self.stopping() or self.gap_now() <= self.gap:
+                break
+            found = master.mip(ALL, self.keep, seconds, arrays=arrays, gap=LITTLE * self.gap)
+            if found.x is None or found.bound > self.total * (1 - LITTLE * self.gap):
+                break
+            self.keep = np.union1d(self.keep, master.pool.worst(found.x, 1))
+            self.refit(found.x, REFIT_ROUNDS, end - time.monotonic())
+
+    def _sites(self, x: np.ndarray) -> bytes:
+        """Which sites a plan opens, to be compared."""
+        opened = self.arrays.kind == KINDS.index("open")
+        return bytes(np.round(x[opened]).astype(np.uint8))
+
     def _relax_round(self, number: int, value: float, estimate: float) -> None:
         self.raise_bound(value)
         if number % 4 == 0:
@@ -187,6 +228,7 @@ class Engine(Run):
                 gap=FIRST_GAP if early else max(0.0, min(0.003, 0.2 * self.gap)),
                 meanwhile=None if number else meanwhile,
             )  # fmt: skip
+            gain = found.bound - self.bound
             self.raise_bound(found.bound)
             if found.infeasible:
                 raise self.no_plan()
@@ -197,7 +239,10 @@ class Engine(Run):
             near = min(1e-3, 0.1 * self.gap)
             far = master.pool.slack(plan, new) < -near * master.pool.scale(plan)[new]
             self.keep = np.union1d(self.keep, new)
-            if early or not far.any() or end - time.monotonic() < 0.3 * seconds:
+            # What is learnt at sites that are new is worth more than the same asked again.
+            little = number > 0 and gain < LITTLE * self.gap * abs(found.bound)
+            enough = early or little or self.small_sites(plan) is not None
+            if enough or not far.any() or end - time.monotonic() < 0.3 * seconds:
                 break
         self.tell("bound")
         return plan
@@ -263,7 +308,11 @@ class Engine(Run):
         plan = self.bound_plan(seconds, meanwhile)
         if plan is None or self.stopping() or self.gap_now() <= self.gap:
             return
-        self.refit(plan, rounds, min(1.5 * seconds, self.left))
+        arrays = self.small_sites(plan)
+        if arrays is None:
+            self.refit(plan, rounds, min(1.5 * seconds, self.left))
+        else:
+            self.at_its_sites(plan, arrays)
         if self.best is not None:
             self.keep = np.union1d(self.keep, self.master.thin([self.best.x]))
 
