@@ -44,8 +44,9 @@ PATIENCE = 25
 POLISH_ROUNDS, POLISH_SECONDS = 15, 60.0
 NOTHING_MWH = 1e-3
 """Unserved energy of a pass without load that counts as none."""
-SITES_ROUNDS, SITES_SECONDS, SITES_MIP_SECONDS = 3, 30.0, 10.0
-"""Plans that are sought with the sites of a bound's plan; seconds for them and for each program."""
+SITES_INTEGERS, SITES_ROUNDS, SITES_SECONDS, SITES_MIP_SECONDS = 400, 3, 30.0, 10.0
+"""Plans are sought with the sites of a bound's plan if these have so few integers; how many, and
+seconds for all and for each program."""
 LITTLE = 0.1
 """Gain as a share of the gap that is too little to ask the same again."""
 NEAR_ENOUGH = 0.02
@@ -175,11 +176,11 @@ class Engine(Run):
             return None
         arrays = self.master.fixed(plan, ("open",))
         form = self.master.reduced(arrays)
-        few = form is not None and int((form.kind >= 0).sum()) <= FEW_INTEGERS
+        few = form is not None and int((form.kind >= 0).sum()) <= SITES_INTEGERS
         return arrays if few else None
 
     def at_its_sites(self, plan: np.ndarray, arrays: PlanningArrays) -> None:
-        """Better plans with the sites of this one.
+        """Better plans with the sites of this one, opened when it opens them.
 
         The bound's plan exploits what is not yet known of its blocks. Once it is known, other
         halls and units at the same sites are better: with all other sites closed they are found
