@@ -45,15 +45,12 @@ def growth(entry: Growth, records: list[Record], path: Path) -> Path | None:
     def points(key: str) -> list[float]:
         return [median(r[key] for r in ours if r[entry.along] == n) or 0.0 for n in sizes]
 
-    missed = {r[entry.along] for r in ours if r["gap"] > entry.gap}
     figure = Figure(figsize=WIDE, layout="constrained")
     time, memory = figure.subplots(1, 2)
-    for color, (key, name) in zip(COLORS, (("wall_s", "wall"), ("cpu_s", "CPU")), strict=False):
-        seconds = points(key)
-        closed = [(n, s) for n, s in zip(sizes, seconds, strict=True) if n not in missed]
-        slope = exponent(closed)
-        told = name if slope is None else f"{name}, exponent {slope:.2f}"
-        time.plot(sizes, seconds, "o-", color=color, label=told)
+    proven = entry.points(ours)
+    slope = exponent(proven)
+    told = "wall" if slope is None else f"wall, exponent {slope:.2f}"
+    time.plot([n for n, _ in proven], [s for _, s in proven], "o-", color=COLORS[0], label=told)
     time.set(ylabel="seconds", title=f"To a proven gap of {100 * entry.gap:g} %")
     time.legend(frameon=False)
     memory.plot(sizes, points("peak_mb"), "o-", color=COLORS[2])

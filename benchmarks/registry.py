@@ -593,7 +593,10 @@ def exponent(points: list[tuple[float, float]]) -> float | None:
 
 @dataclass(frozen=True)
 class Growth:
-    """Cases of growing size to one gap: the exponent of the seconds in ``along``."""
+    """Cases of growing size to one gap: the exponent of the seconds until it is proven.
+
+    Seconds, not those of the whole command, so that a run to a smaller gap counts too.
+    """
 
     name: str
     title: str
@@ -603,7 +606,7 @@ class Growth:
     limit_s: float
     asked_exponent: float | None = None
     aim_exponent: float | None = None
-    unit: str = "exponent of wall seconds"
+    unit: str = "exponent of wall seconds to the gap"
     peer: str = "the smallest of its own cases"
 
     @property
@@ -625,13 +628,22 @@ class Growth:
             yield run_product(source, self.gap, self.limit_s, options)
 
     def mine(self, records: list[Record]) -> list[Record]:
-        """Its runs, and those of other benchmarks with one of its cases to the same gap."""
+        """Runs with one of its cases to its gap or a smaller one, in whichever benchmark."""
         names = {s.name for s in self.sources}
         return [
             r for r in records
-            if r["benchmark"] == self.name
-            or (r.get("case") in names and r.get("asked_gap") == self.gap)
+            if r["subject"] == PRODUCT
+            and r.get("case") in names and (r.get("asked_gap") or 1.0) <= self.gap
         ]  # fmt: skip
+
+    def points(self, records: list[Record]) -> list[tuple[int, float]]:
+        """(size, median of the seconds until its gap is proven) of those that have proven it."""
+        by_size: dict[int, list[float]] = {}
+        for r in records:
+            seconds = (r.get("seconds_to_gap") or {}).get(str(self.gap))
+            if seconds is not None:
+                by_size.setdefault(r[self.along], []).append(seconds)
+        return [(n, statistics.median(by_size[n])) for n in sorted(by_size)]
 
     def rows(self, records: list[Record]) -> list[Row]:
         """One line, over the cases that reached the gap; a bar needs all of them."""
@@ -639,9 +651,10 @@ class Growth:
             return []
         met = [r for r in of(records, PRODUCT) if Target(self.gap).met(r)]
         whole = {s.name for s in self.sources} <= {r["case"] for r in met}
+        points = self.points(met)
         slopes = {
-            unit: exponent([(r[self.along], r[key]) for r in met])
-            for unit, key in (("wall", "wall_s"), ("CPU", "cpu_s"), ("memory", "peak_mb"))
+            "wall": exponent(points),
+            "memory": exponent([(r[self.along], r["peak_mb"]) for r in met]),
         }
         told = ", ".join(f"{show(v)} ({unit})" for unit, v in slopes.items())
         told += f"; {len({r['case'] for r in met})} of {len(self.sources)} cases"
@@ -651,7 +664,6 @@ class Growth:
             known and (self.asked_exponent is None or wall <= self.asked_exponent),  # type: ignore[operator]
             known and self.aim_exponent is not None and wall < self.aim_exponent,  # type: ignore[operator]
         )
-        points = sorted((r[self.along], r["wall_s"]) for r in met)
         peer = "; ".join(f"{x} {self.along}: {show(y, 's')}" for x, y in points)
         ends = f"{self.sources[0].name} to {self.sources[-1].name}"
         return [Row(ends, self.asked, self.aim, told, peer or "–", passed)]

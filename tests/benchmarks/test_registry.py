@@ -104,8 +104,8 @@ def test_tables_judge_all_kinds_of_entries() -> None:
         elif isinstance(entry, Solve):
             made += [record(name, s.name, **s.sizes()) for s in entry.sources]
         elif isinstance(entry, Ratio):
-            made.append(record(name, entry.plain.name))
-            made.append(record(name, entry.other.name, wall_s=110.0))
+            made.append(record(name, entry.plain.name, **entry.plain.sizes()))
+            made.append(record(name, entry.other.name, **entry.other.sizes(), wall_s=110.0))
         elif isinstance(entry, Growth):
             made += [
                 record(name, s.name, **s.sizes(), wall_s=float(s.sites)) for s in entry.sources
@@ -115,6 +115,8 @@ def test_tables_judge_all_kinds_of_entries() -> None:
             for solver in SOLVERS:
                 made.append(record(name, entry.source.name, subject=f"monolith, {solver}",
                                    gap=None, gap_with_our_plan=0.2, build_s=1.0))  # fmt: skip
+    for made_case in (r for r in made if "areas" in r):
+        made_case["seconds_to_gap"]["0.03"] = 0.01 * made_case["sites"]
     text = tables(made)
     lines = [line for line in text.splitlines() if line.startswith("| `")]
     by_case = {line.split("|")[1].strip() + line.split("|")[5]: line for line in lines}
@@ -135,12 +137,17 @@ def test_tables_judge_all_kinds_of_entries() -> None:
     assert "machine was busy" in tables(made)
 
 
-def test_growth_takes_runs_of_the_same_case_and_gap_wherever_they_were_made() -> None:
+def test_growth_takes_runs_of_its_cases_to_its_gap_or_a_smaller_one() -> None:
     entry = REGISTRY["sites"]
     assert isinstance(entry, Growth)
     same = record("2000x20", "2000x20", sites=2000) | {"asked_gap": entry.gap}
-    other = record("200x20", "200x20", sites=200) | {"asked_gap": 0.02}
-    assert entry.mine([same, other]) == [same]
+    closer = record("200x20", "200x20", sites=200) | {"asked_gap": 0.02, "wall_s": 300.0}
+    closer["seconds_to_gap"] = {"0.03": 40.0, "0.02": 290.0}
+    wider = record("50x20", "50x20", sites=50) | {"asked_gap": 0.05}
+    elsewhere = record("real", "texas_southwest") | {"asked_gap": 0.01}
+    assert entry.mine([same, closer, wider, elsewhere]) == [same, closer]
+    # Seconds until the gap is proven, not those of a run that goes on to a smaller one.
+    assert entry.points([closer]) == [(200, 40.0)]
 
 
 def test_a_missed_gap_is_not_a_pass() -> None:
@@ -247,7 +254,7 @@ def test_plots_are_svg_and_the_same_again(tmp_path: Path) -> None:
         entry = REGISTRY[name]
         assert isinstance(entry, Growth)
         made += [record(name, s.name, **s.sizes(), wall_s=float(s.sites)) for s in entry.sources]
-    made.append(record("50x20", "50x20"))
+    made.append(record("50x20", "50x20", sites=50))
     paths = draw_all(made, tmp_path / "a")
     names = ["benchmark_convergence.svg", "benchmark_sites.svg", "benchmark_areas.svg"]
     assert [p.name for p in paths] == names
