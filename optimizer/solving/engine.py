@@ -47,6 +47,8 @@ NOTHING_MWH = 1e-3
 SITES_INTEGERS, SITES_ROUNDS, SITES_SECONDS, SITES_MIP_SECONDS = 400, 3, 30.0, 10.0
 """Plans are sought with the sites of a bound's plan if these have so few integers; how many, and
 seconds for all and for each program."""
+BOUND_SHARE = 0.2
+"""How closely the mixed-integer bound is asked, as a share of the gap that is open."""
 LITTLE = 0.1
 """Gain as a share of the gap that is too little to ask the same again."""
 NEAR_ENOUGH = 0.02
@@ -221,12 +223,13 @@ class Engine(Run):
         kinds = ALL if self.small or self.gap_now() < 0.5 * self.gap else DISCRETE
         end = time.monotonic() + seconds
         early = (self.best is None or not self.trusted) and not self.small
+        open_gap = self.gap if self.small else max(self.gap, self.gap_now())
         for number in range(MIP_ROUNDS):
             known = self.best if self.trusted else None
             start = master.valued(known.x, self.keep) if known else None
             found = master.mip(
                 kinds, self.keep, min(end - time.monotonic(), self.left), start=start,
-                gap=FIRST_GAP if early else max(0.0, min(0.003, 0.2 * self.gap)),
+                gap=FIRST_GAP if early else min(FIRST_GAP, BOUND_SHARE * open_gap),
                 meanwhile=None if number else meanwhile,
             )  # fmt: skip
             gain = found.bound - self.bound
