@@ -74,7 +74,7 @@ def make_model(
     model.passModel(
         count, columns.shape[0], columns.nnz, int(highspy.MatrixFormat.kColwise),
         int(highspy.ObjSense.kMinimize), 0.0, cost, lower, upper, row_lower, row_upper,
-        columns.indptr.astype(np.int32), columns.indices.astype(np.int32), columns.data, whole,
+        columns.indptr, columns.indices, columns.data, whole,
     )  # fmt: skip
     return model
 

@@ -86,11 +86,8 @@ def make_shape(case: Case, site: Site, hours: np.ndarray) -> Shape:
     charges.add(block, case, site)
     co2_row = water_row = -1
     if links.limits_co2(case):
-        counted = block.measured("co2_onsite")
-        if case.co2_scope == "total":
-            counted = counted + block.measured("co2_grid")
+        counted = ("co2_onsite", "co2_grid") if case.co2_scope == "total" else ("co2_onsite",)
         co2_row = block.quota("co2_within_quota", counted, links.CO2, T_PER_LINK)
     if links.limits_water(site):
-        used = block.measured("water")
-        water_row = block.quota("water_within_quota", used, links.WATER, M3_PER_LINK)
+        water_row = block.quota("water_within_quota", ("water",), links.WATER, M3_PER_LINK)
     return block.close(co2_row, water_row)

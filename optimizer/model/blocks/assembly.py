@@ -16,9 +16,11 @@ upper bound; the only ones are unserved energy, for which y is clipped at its pr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -117,23 +119,15 @@ class Assembly:
         self.groups: dict[str, slice] = {}
         self.row_groups: dict[str, slice] = {}
         self.running: list[tuple[slice, Running]] = []
-        self._entries: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-        self._upper: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-        self._rhs: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._entries: list[_Part] = []
+        self._scattered: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._upper: list[_Part] = []
+        self._rhs: list[_Part] = []
         self._equality: list[np.ndarray] = []
         self._bounded: list[np.ndarray] = []
-        self._measures: dict[str, list[tuple[slice, np.ndarray]]] = {}
+        self._measures: dict[str, list[tuple[np.ndarray, Values]]] = {}
         self.meter: list[tuple[str, np.ndarray]] = []
         """Flows through the connection, by the tariff under which they are taken; "" is any."""
-
-    def _linked(
-        self, at: np.ndarray, by_link: Mapping[str, Values]
-    ) -> list[tuple[np.ndarray, ...]]:
-        return [
-            (at, np.full(len(at), self.link[name], NUMBER),
-             np.broadcast_to(np.asarray(v, float), at.shape))
-            for name, v in by_link.items()
-        ]  # fmt: skip
 
     def columns(
         self, name: str, upper: Mapping[str, Values] | None, running: Running | None = None, *,
@@ -146,7 +140,7 @@ class Assembly:
         part = slice(int(at[0]), int(at[-1]) + 1)
         self.groups[name] = part
         self._bounded.append(np.full(number, upper is not None))
-        self._upper.extend(self._linked(at, upper or {}))  # type: ignore[arg-type]
+        self._upper += self._over_links(part, upper or {})
         if running is not None:
             self.running.append((part, running))
         return at
@@ -159,71 +153,127 @@ class Assembly:
         number = self.count if count is None else count
         at = np.arange(self.rows_made, self.rows_made + number, dtype=NUMBER)
         self.rows_made += number
-        self.row_groups[name] = slice(int(at[0]), int(at[-1]) + 1)
+        part = slice(int(at[0]), int(at[-1]) + 1)
+        self.row_groups[name] = part
         self._equality.append(np.full(number, equality))
-        self._rhs.extend(self._linked(at, rhs))  # type: ignore[arg-type]
+        self._rhs += self._over_links(part, rhs)
         return at
+
+    def _over_links(self, at: slice, by_link: Mapping[str, Values]) -> Iterator[_Part]:
+        return (_Part(at.start, at.stop, self.link[name], v) for name, v in by_link.items())
 
     def add(self, rows: np.ndarray, columns: np.ndarray, values: Values) -> None:
         """Entries of the matrix, elementwise."""
-        rows = np.broadcast_to(rows, columns.shape)
-        self._entries.append(
-            (rows, columns, np.broadcast_to(np.asarray(values, float), rows.shape))
-        )
+        if len(columns) and (columns[1:] - columns[:-1] == 1).all():
+            self._entries.append(_Part(int(columns[0]), int(columns[-1]) + 1, rows, values))
+        else:
+            rows, values = (np.broadcast_to(each, columns.shape) for each in (rows, values))
+            self._scattered.append((rows, columns, values))
 
     def measure(self, kind: str, columns: np.ndarray, values: Values) -> None:
         """What a MWh of these columns emits or uses: ``co2_onsite``, ``co2_grid``, ``water``."""
         if np.any(np.asarray(values) != 0):
-            part = slice(int(columns[0]), int(columns[-1]) + 1)
-            full = np.broadcast_to(np.asarray(values, float), columns.shape)
-            self._measures.setdefault(kind, []).append((part, full))
+            self._measures.setdefault(kind, []).append((columns, values))
 
-    def measured(self, kind: str) -> np.ndarray:
-        """A measure as one value a column."""
-        total = np.zeros(self.columns_made)
-        for part, values in self._measures.get(kind, []):
-            total[part] += values
-        return total
-
-    def quota(self, name: str, per_mwh: np.ndarray, link: str, link_value: float) -> int:
-        """A row: sum of per_mwh x column <= link_value x link. Returns its number."""
+    def quota(self, name: str, kinds: Iterable[str], link: str, link_value: float) -> int:
+        """A row: sum over columns of these measures <= link_value x link. Returns its number."""
         row = self.rows(name, {link: link_value}, count=1, equality=False)
-        used = np.flatnonzero(per_mwh)
-        self.add(row, used, per_mwh[used])
+        for kind in kinds:
+            for columns, values in self._measures.get(kind, []):
+                self.add(row, columns, values)
         return int(row[0])
 
     def close(self, co2_row: int, water_row: int) -> Shape:
         """The arrays."""
-        rows, columns, links = self.rows_made, self.columns_made, len(self.links)
-
-        def matrix(parts: list[tuple[np.ndarray, ...]], shape: tuple[int, int]) -> sp.coo_matrix:
-            if not parts:
-                return sp.coo_matrix(shape)
-            i, j = (
-                np.concatenate([p[k] for p in parts], dtype=NUMBER, casting="same_kind")
-                for k in range(2)
-            )
-            v = np.concatenate([p[2] for p in parts])
-            keep = v != 0
-            if not keep.all():
-                i, j, v = i[keep], j[keep], v[keep]
-            return sp.coo_matrix((v, (i, j)), shape=shape)
-
         return Shape(
             site=self.site,
             hours=self.hours,
             links=self.links,
-            matrix=matrix(self._entries, (rows, columns)).tocsc(),  # type: ignore[arg-type]
-            upper=matrix(self._upper, (columns, links)).tocsr(),  # type: ignore[arg-type]
-            rhs=matrix(self._rhs, (rows, links)).tocsr(),  # type: ignore[arg-type]
+            matrix=self._matrix(),
+            upper=self._linked(self._upper, self.columns_made),
+            rhs=self._linked(self._rhs, self.rows_made),
             equality=np.concatenate(self._equality),
             unbounded=~np.concatenate(self._bounded),
             groups=self.groups,
             rows=self.row_groups,
-            co2_onsite=self.measured("co2_onsite"),
-            co2_grid=self.measured("co2_grid"),
-            water=self.measured("water"),
+            co2_onsite=self._measured("co2_onsite"),
+            co2_grid=self._measured("co2_grid"),
+            water=self._measured("water"),
             co2_row=co2_row,
             water_row=water_row,
             running=tuple(self.running),
         )
+
+    def _measured(self, kind: str) -> np.ndarray:
+        """A measure as one value a column."""
+        total = np.zeros(self.columns_made)
+        for columns, values in self._measures.get(kind, []):
+            total[int(columns[0]) : int(columns[-1]) + 1] += values
+        return total
+
+    def _matrix(self) -> sp.csc_matrix:
+        """A: what is by consecutive columns, and the rest, which scipy sorts."""
+        shape = (self.rows_made, self.columns_made)
+        made = sp.csc_matrix(_compressed(self._entries, self.columns_made), shape=shape)
+        made.eliminate_zeros()
+        made.sum_duplicates()
+        if self._scattered:
+            i, j, v = (np.concatenate(each) for each in zip(*self._scattered, strict=True))
+            made = made + sp.coo_matrix((v, (i, j)), shape=shape).tocsc()
+        return made
+
+    def _linked(self, parts: list[_Part], count: int) -> sp.csr_matrix:
+        """U or B."""
+        made = sp.csr_matrix(_compressed(parts, count), shape=(count, len(self.links)))
+        made.eliminate_zeros()
+        return made
+
+
+class _Part(NamedTuple):
+    """Entries of consecutive columns (or rows), one in each.
+
+    Parameters
+    ----------
+    first, end : the columns (or rows), without the end
+    numbers : of the row (or link) of each, or of all
+    values : of each, or of all
+    """
+
+    first: int
+    end: int
+    numbers: np.ndarray | int
+    values: Values
+
+
+def _compressed(parts: Iterable[_Part], count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Values, numbers and starts of a sparse matrix with ``count`` columns (or rows).
+
+    Between two ends of parts all columns have equally many entries, so that each part is written
+    at once to where it stays. Triples for scipy would take twice the memory, and new memory
+    costs more time here than all arithmetic.
+    """
+    # By number, as scipy and HiGHS want the entries of a column.
+    parts = sorted(parts, key=lambda part: int(np.ravel(part.numbers)[0]))
+    cuts = sorted({0, count, *(p.first for p in parts), *(p.end for p in parts)})
+    inside: list[list[_Part]] = [[] for _ in cuts]
+    for part in parts:
+        for k in range(bisect_left(cuts, part.first), bisect_left(cuts, part.end)):
+            inside[k].append(part)
+    entries = sum(part.end - part.first for part in parts)
+    value, number = np.empty(entries), np.empty(entries, NUMBER)
+    start = np.zeros(count + 1, NUMBER)
+    entry = 0
+    for low, high, stacked in zip(cuts, cuts[1:], inside, strict=False):
+        wide = len(stacked)
+        end = entry + wide * (high - low)
+        start[low + 1 : high + 1] = entry + wide * np.arange(1, high - low + 1)
+        for k, (first, _, numbers, values) in enumerate(stacked):
+            here, to = slice(low - first, high - first), slice(entry + k, end, wide)
+            number[to], value[to] = _of(numbers, here), _of(values, here)
+        entry = end
+    return value, number, start
+
+
+def _of(each: np.ndarray | float, part: slice) -> np.ndarray | float:
+    """A part of one value each; one value of all is that of any part."""
+    return each[part] if isinstance(each, np.ndarray) and each.size > 1 else each

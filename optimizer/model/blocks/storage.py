@@ -27,7 +27,9 @@ def add(block: Assembly, asset: Asset, balance: np.ndarray) -> None:
     block.add(balance, charge, -1.0)
     block.add(balance, discharge, 1.0)
     state = block.rows(f"soc:{name}", {})
+    kept = 1.0 - asset.loss_per_hour
+    block.add(state[:1], soc[-1:], -kept)
     block.add(state, soc, 1.0)
-    block.add(state, np.roll(soc, 1), -(1.0 - asset.loss_per_hour))
+    block.add(state[1:], soc[:-1], -kept)
     block.add(state, charge, -eta)
     block.add(state, discharge, 1.0 / eta)
