@@ -71,11 +71,14 @@ def make_model(
     for name, value in {"output_flag": False, "threads": 1, **options}.items():
         model.setOptionValue(name, value)
     # The call with arrays: filling a HighsLp converts them element by element, 6 times slower.
-    model.passModel(
+    passed = model.passModel(
         count, columns.shape[0], columns.nnz, int(highspy.MatrixFormat.kColwise),
         int(highspy.ObjSense.kMinimize), 0.0, cost, lower, upper, row_lower, row_upper,
-        columns.indptr, columns.indices, columns.data, whole,
+        columns.indptr.astype(np.int32, copy=False), columns.indices.astype(np.int32, copy=False),
+        columns.data, whole,
     )  # fmt: skip
+    if passed == highspy.HighsStatus.kError:
+        raise ValueError("HiGHS does not take this model: sizes of its arrays do not fit")
     return model
 
 
