@@ -563,8 +563,18 @@ class Ratio:
 
     def run(self, options: Options) -> Iterator[Record]:
         """Plain, then with everything on; this one gets ``asked_ratio`` times the seconds."""
-        yield run_product(self.plain, self.gap, self.limit_s, options)
-        yield run_product(self.other, self.gap, self.asked_ratio * self.limit_s, options)
+        for source, limit_s in (
+            (self.plain, self.limit_s), (self.other, self.asked_ratio * self.limit_s),
+        ):  # fmt: skip
+            if not options.cases or source.name in options.cases:
+                yield run_product(source, self.gap, limit_s, options)
+
+    def mine(self, records: list[Record]) -> list[Record]:
+        """Runs of its cases to its gap, in whichever benchmark."""
+        names = (self.plain.name, self.other.name)
+        return [
+            r for r in records if r.get("case") in names and r.get("asked_gap") == self.gap
+        ]  # fmt: skip
 
     def rows(self, records: list[Record]) -> list[Row]:
         """One line."""
@@ -773,7 +783,7 @@ S_200X20 = Made(200, quarters=20)
 def records_of(name: str, records: list[Record]) -> list[Record]:
     """The records that a benchmark tells."""
     entry = REGISTRY[name]
-    if isinstance(entry, Growth):
+    if isinstance(entry, Growth | Ratio):
         return entry.mine(records)
     return [r for r in records if r["benchmark"] == name]
 

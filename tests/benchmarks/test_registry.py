@@ -104,8 +104,9 @@ def test_tables_judge_all_kinds_of_entries() -> None:
         elif isinstance(entry, Solve):
             made += [record(name, s.name, **s.sizes()) for s in entry.sources]
         elif isinstance(entry, Ratio):
-            made.append(record(name, entry.plain.name, **entry.plain.sizes()))
-            made.append(record(name, entry.other.name, **entry.other.sizes(), wall_s=110.0))
+            to = {"asked_gap": entry.gap}
+            made.append(record(name, entry.plain.name, **entry.plain.sizes(), **to))
+            made.append(record(name, entry.other.name, **entry.other.sizes(), **to, wall_s=110.0))
         elif isinstance(entry, Growth):
             made += [
                 record(name, s.name, **s.sizes(), wall_s=float(s.sites)) for s in entry.sources
