@@ -27,6 +27,7 @@ from optimizer.results.plan import Plan
 from optimizer.results.readiness import readiness_tables
 from optimizer.results.report.html import write_report
 from optimizer.results.workbook import write_plan_workbook
+from optimizer.solving.memory import let_go
 
 PIECE = 100_000
 """Rows of the hourly series that are written at once."""
@@ -136,6 +137,7 @@ def _fill(
         ),
         lambda: write_report(folder),
     ):
+        let_go()
         try:
             page()
         except OSError:
