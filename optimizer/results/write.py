@@ -175,8 +175,10 @@ def write_json(path: Path, value: object) -> None:
     path.write_text(json.dumps(value, indent=1, allow_nan=False), encoding="utf-8")
 
 
-def load_result(folder: Path) -> StoredResult:
+def load_result(folder: Path, *, hours: bool = True) -> StoredResult:
     """Read a result folder; every file must match the manifest.
+
+    Without ``hours`` the dispatch is left empty: of many sites it takes more than all else.
 
     Raises
     ------
@@ -212,7 +214,7 @@ def load_result(folder: Path) -> StoredResult:
         folder=folder,
         inputs=inputs,
         tables=read_tables(folder / "tables"),
-        dispatch=pd.read_parquet(folder / "dispatch.parquet"),
+        dispatch=pd.read_parquet(folder / "dispatch.parquet") if hours else pd.DataFrame(),
         summary=json.loads((folder / "summary.json").read_text(encoding="utf-8")),
     )
 
