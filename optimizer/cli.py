@@ -454,7 +454,7 @@ def report(
 
     if site and pack is None and figures is not None:
         raise UsageError("--site is for the report and for --pack utility and --pack permits.")
-    inputs = load_result(result).inputs
+    inputs = load_result(result, hours=False).inputs
     if figures is not None:
         for written in write_figures(result, figures):
             print(written)

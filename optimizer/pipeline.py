@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import gc
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from optimizer.results.summary import summarize
 from optimizer.results.verify import Verification, verify_plan
 from optimizer.results.write import check_target, write_result
 from optimizer.settings import OnProgress, RunOptions, ShouldStop
-from optimizer.solving.memory import give_back
+from optimizer.solving.memory import let_go
 from optimizer.solving.solve import solve_case
 
 KEPT_SHARE, KEPT_SECONDS = 0.15, 3.0
@@ -79,22 +78,19 @@ def run(
     budget = limit - max(KEPT_SECONDS, KEPT_SHARE * limit) - (now - begin)
     budgeted = dataclasses.replace(options, time_limit_s=max(1.0, budget), checkpoint=kept)
     plan = solve_case(case, budgeted, on_progress, should_stop, start_from, prefer)
-    # Planning models hold each other in circles; what follows needs their memory.
-    gc.collect()
-    give_back()
+    let_go()
     plan.report.timing.update(read=prepare_at - read_at, prepare=now - prepare_at)
     verify_at = time.monotonic()
     verification = verify_plan(inputs, plan.tables, plan.dispatch, plan.report.objective)
     plan.report.timing["verify"] = time.monotonic() - verify_at
+    let_go()
     asked = options.rolling
     rolled = None if asked is None else rolling(case, plan.tables, asked, until=begin + limit)
     dates_at = time.monotonic()
     dates = sample_dates(inputs, plan.tables)
     plan = dataclasses.replace(plan, tables={**plan.tables, "dates": dates.table})
     plan.report.timing["dates"] = time.monotonic() - dates_at
-    # Draws and recomputed hours of many sites are large; files need their memory.
-    gc.collect()
-    give_back()
+    let_go()
     plan.report.timing["until_written"] = time.monotonic() - begin
     summary = summarize(plan, verification, dates, rolled)
     write_result(plan, summary, folder, options=dataclasses.asdict(options),

@@ -17,7 +17,7 @@ def earlier(folder: str | Path | None) -> Earlier | None:
     """
     if folder is None:
         return None
-    stored = load_result(Path(folder))
+    stored = load_result(Path(folder), hours=False)
     periods = stored.inputs.tables["periods"]
     starts = dict(zip(periods["period"].astype(str), periods["start"], strict=True))
     return Earlier(Path(folder).name, starts, stored.tables)

@@ -8,7 +8,6 @@ at the plan's own inputs is a check of the objective.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ import pandas as pd
 from optimizer.preparing.calendar import Period, make_periods
 from optimizer.preparing.schedule import life_months
 from optimizer.reading.inputs import Inputs
+from optimizer.reading.once import once
 from optimizer.reading.peak_money import unserved_usd_per_mwh
 from optimizer.results.formulas import (
     Formula,
@@ -126,7 +126,7 @@ class LiveMoney:
                 yield Line(str(category), "", "as planned, not in formulas", "", float(usd), "USD",
                            formula(1), formula(1), 1, formula(1))  # fmt: skip
 
-    @cache  # noqa: B019 - the money of one plan
+    @once
     def _paid(self, first: int, until: int) -> Formula:
         """Sum of the discount factors of some months."""
         return discount_sum(self.rate, first, until)
@@ -238,7 +238,7 @@ class LiveMoney:
                            lost * (1 - kept) * stake, 1,
                            discount(self.rate, period.month - steps))  # fmt: skip
 
-    @cache  # noqa: B019
+    @once
     def _index(self, technology: str, year: int) -> float | None:
         """Cost of a year's builds as a share of the catalog's; None where none is stated."""
         years = self.input["technology_costs"]
@@ -485,13 +485,13 @@ class LiveMoney:
         tons = mwh * (0.0 if np.isnan(co2) else co2)
         yield from self._carbon(site, name, period, tons, onsite=True)
 
-    @cache  # noqa: B019
+    @once
     def _fuel(self, fuel: str, hub: str) -> Row:
         """Prices of a fuel at a hub, else at all."""
         rows = by_key(self.input["fuels"], "fuel", "hub")
         return rows[(fuel, hub) if (fuel, hub) in rows else (fuel, "*")]
 
-    @cache  # noqa: B019
+    @once
     def _carbon_price(self, year: int) -> Mapping[Any, Any] | None:
         """The policy that sets the price of CO2 in a year."""
         table = self.input["policies"]

@@ -27,6 +27,7 @@ from optimizer.results.plan import Plan
 from optimizer.results.readiness import readiness_tables
 from optimizer.results.report.html import write_report
 from optimizer.results.workbook import write_plan_workbook
+from optimizer.solving.memory import let_go
 
 PIECE = 100_000
 """Rows of the hourly series that are written at once."""
@@ -136,6 +137,7 @@ def _fill(
         ),
         lambda: write_report(folder),
     ):
+        let_go()
         try:
             page()
         except OSError:
@@ -173,8 +175,10 @@ def write_json(path: Path, value: object) -> None:
     path.write_text(json.dumps(value, indent=1, allow_nan=False), encoding="utf-8")
 
 
-def load_result(folder: Path) -> StoredResult:
+def load_result(folder: Path, *, hours: bool = True) -> StoredResult:
     """Read a result folder; every file must match the manifest.
+
+    Without ``hours`` the dispatch is left empty: of many sites it takes more than all else.
 
     Raises
     ------
@@ -210,7 +214,7 @@ def load_result(folder: Path) -> StoredResult:
         folder=folder,
         inputs=inputs,
         tables=read_tables(folder / "tables"),
-        dispatch=pd.read_parquet(folder / "dispatch.parquet"),
+        dispatch=pd.read_parquet(folder / "dispatch.parquet") if hours else pd.DataFrame(),
         summary=json.loads((folder / "summary.json").read_text(encoding="utf-8")),
     )
 

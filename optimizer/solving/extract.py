@@ -22,6 +22,7 @@ from optimizer.preparing.tariffs import Tariff
 from optimizer.results.plan import Plan
 from optimizer.settings import SolveReport
 from optimizer.solving import bills, extract_agreements, extract_contracts
+from optimizer.solving.memory import give_back
 from optimizer.solving.oracles import BlockOracle
 from optimizer.solving.planning_arrays import PlanningArrays
 from optimizer.solving.truth import Truth
@@ -384,7 +385,11 @@ class Extraction:
 
         What has been entered is taken out of the truth: two dispatches of all hours are many GB.
         """
+        done = ""
         for site_name, p in sorted(self.truth.operating):
+            if site_name != done:
+                give_back()  # the allocator would keep what the sites before have left
+                done = site_name
             operated = self.truth.operating.pop((site_name, p))
             assert operated.dispatch is not None
             shape = self.oracle.shape(site_name, p)

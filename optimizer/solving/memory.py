@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import resource
 import sys
@@ -29,6 +30,15 @@ def give_back() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
     if trim is not None:
         trim(0)
+
+
+def let_go() -> None:
+    """Give back what nothing holds any more, also what held itself in circles.
+
+    Models and tables do; the next phase of a run would otherwise come on top of them.
+    """
+    gc.collect()
+    give_back()
 
 
 class Memory:

@@ -198,7 +198,6 @@ def _many(
         known = many_why.kept_out(run, many_why.seconds_of(run))
         others += many_why.nearest(known)
     engine = run.whole(others, learnt=prefer is not None or run.options.why)
-    run.release()
     if prefer is not None:
         close = many_earlier.prefer(engine, prefer)
     run.phase = "settle"

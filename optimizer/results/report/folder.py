@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -175,18 +176,39 @@ def read_result(folder: Path, *, hours_of: int | None = None, first: Sequence[st
 
 def _hours(path: Path, sites: list[str]) -> pd.DataFrame:
     """Hours of some sites, read piece by piece: all of them may not fit into memory."""
-    file = pq.ParquetFile(path)
-    parts = []
-    for piece in file.iter_batches(PIECE):
-        kept = piece.filter(pc.is_in(piece["site"], pa.array(sites, piece["site"].type)))
-        if kept.num_rows:
-            parts.append(kept)
-    table = pa.Table.from_batches(parts, file.schema_arrow)
-    del parts
-    # Column by column, each let go when it is converted: not all hours twice.
-    return table.to_pandas(
-        categories=["site", "period"], split_blocks=True, self_destruct=True, use_threads=False
-    )
+    # Not buffered ahead, and group by group: the reader would keep the whole file.
+    file = pq.ParquetFile(path, pre_buffer=False)
+    schema = file.schema_arrow
+    wanted = pa.array(sites, schema.field("site").type)
+
+    def pieces(columns: list[str]) -> Iterator[pa.RecordBatch]:
+        for group in range(file.num_row_groups):
+            for piece in file.iter_batches(PIECE, [group], columns, use_threads=False):
+                kept = piece.filter(pc.is_in(piece["site"], wanted))
+                if kept.num_rows:
+                    yield kept
+
+    # Counted first, so that each column is there once and never in parts as well.
+    rows = sum(kept.num_rows for kept in pieces(["site"]))
+    texts: dict[str, list[pa.Array]] = {name: [] for name in ("site", "period")}
+    columns: dict[str, Any] = {
+        field.name: None if field.name in texts else np.empty(rows, field.type.to_pandas_dtype())
+        for field in schema
+    }
+    at = 0
+    for kept in pieces(schema.names):
+        for name, values in zip(schema.names, kept.columns, strict=True):
+            if name in texts:
+                texts[name].append(values)
+            else:
+                columns[name][at : at + kept.num_rows] = values.to_numpy(zero_copy_only=False)
+        at += kept.num_rows
+    for name in list(texts):
+        found = pa.chunked_array(texts.pop(name), schema.field(name).type)
+        columns[name] = found.dictionary_encode().to_pandas()
+    del found
+    pa.default_memory_pool().release_unused()
+    return pd.DataFrame(columns, copy=False)
 
 
 def _text_table(path: Path) -> pd.DataFrame:

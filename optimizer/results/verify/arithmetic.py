@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from optimizer.reading.inputs import Inputs
+from optimizer.reading.once import once
 
 YEAR_HOURS = 8760
 
@@ -62,7 +63,7 @@ class Calendar:
         self.by_name = {s.name: s for s in self.spans}
         self.horizon = sum(s.months for s in self.spans)
 
-    @cache  # noqa: B019 - a calendar lives for one plan
+    @once
     def month(self, date: pd.Timestamp) -> int:
         """Months from the plan's start."""
         return int(12 * (date.year - self.start.year) + date.month - self.start.month)
@@ -75,7 +76,7 @@ class Calendar:
         """Factor of a month, at its middle."""
         return float((1 + self.rate) ** (-(month + 0.5) / 12))
 
-    @cache  # noqa: B019
+    @once
     def discount_sum(self, first: int, last: int) -> float:
         """Sum of factors of months first .. last - 1 within the horizon."""
         return sum(self.discount(m) for m in range(first, min(last, self.horizon)))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from functools import cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from optimizer.reading import windows
+from optimizer.reading.once import once
 from optimizer.results.verify.arithmetic import YEAR_HOURS, Row, Span, blank, by_key, records
 from optimizer.results.verify.decisions import Decisions
 
@@ -56,7 +56,7 @@ class Bills:
 
     # -- the clock on the wall --------------------------------------------------------------
 
-    @cache  # noqa: B019 - a check lives for one plan
+    @once
     def wall(self, site: str) -> pd.DataFrame:
         """Month, hour and weekend of each hour of the year by the site's standard time."""
         year = int(self.inputs.setting("reference_year"))
@@ -78,7 +78,7 @@ class Bills:
         inside = wall["month"].isin(set(wall["calendar"]))
         return np.asarray(wall["month"].where(inside, wall["calendar"]))
 
-    @cache  # noqa: B019
+    @once
     def _charges(self, tariff: str) -> dict[tuple[str, str], list[Row]]:
         """Tiers of each charge and window."""
         table = self.input["tariff_charges"].sort_values("tier", kind="stable")
@@ -300,7 +300,7 @@ class Bills:
                 found.append(self.peaks[site, tariff, name].get(month, 0.0))
         return max(found)
 
-    @cache  # noqa: B019
+    @once
     def _events_of(self, site: str, key: tuple[str, str, str]) -> list[tuple[np.ndarray, float]]:
         row = self._charges(key[0])[key[1], key[2]][0]
         calendar = self.wall(site)["calendar"].to_numpy()

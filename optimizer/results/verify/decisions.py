@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import pandas as pd
 
 from optimizer.reading.inputs import Inputs
+from optimizer.reading.once import once
 from optimizer.results.verify.agreements import Agreements
 from optimizer.results.verify.arithmetic import (
     YEAR_HOURS,
@@ -143,7 +143,7 @@ class Decisions:
         for component, per_mw, per_unit in self._uses(kind, user):
             self.slots[component][month] += per_mw * mw + per_unit * units
 
-    @cache  # noqa: B019 - a check lives for one plan
+    @once
     def _uses(self, kind: str, user: str) -> list[tuple[str, float, float]]:
         """(component, slots for each MW, for each unit) of a user; its own rows before ``*``."""
         rows = [r for r in records(self.input["component_use"]) if r["user_kind"] == kind]
@@ -330,14 +330,14 @@ class Decisions:
     def _counts(self, fuel: str, site: str) -> bool:
         return bool(self.fuel_row(fuel, self.sites[site]["gas_hub"])["counts_against_gas_limit"])
 
-    @cache  # noqa: B019
+    @once
     def fuel_row(self, fuel: str, hub: str) -> Row:
         """The fuel's price at a hub, else at ``*``."""
         rows = [r for r in records(self.input["fuels"]) if r["fuel"] == fuel]
         own = [r for r in rows if r["hub"] == hub]
         return (own or [r for r in rows if r["hub"] == "*"])[0]
 
-    @cache  # noqa: B019
+    @once
     def _index(self, technology: str, year: int) -> float:
         table = self.input["technology_costs"]
         rows = table[table["technology"] == technology].sort_values("year")

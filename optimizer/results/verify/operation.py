@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from functools import cache
 
 import numpy as np
 import pandas as pd
 
 from optimizer.reading import windows
+from optimizer.reading.once import once
 from optimizer.results.verify.arithmetic import (
     YEAR_HOURS,
     Row,
@@ -172,7 +172,10 @@ class Operation:
         for key, at in self.dispatch.groupby(["site", "period"], sort=False).indices.items():
             site, period = str(key[0]), str(key[1])
             seen.add((site, period))
-            arrays = {c: values[at] for c, values in series.items()}
+            # Rows side by side are not copied: bills keep the hours of all blocks to the end.
+            whole = at[-1] - at[0] + 1 == len(at)
+            rows = slice(at[0], at[-1] + 1) if whole else at
+            arrays = {c: values[rows] for c, values in series.items()}
             self._block(site, self.calendar.by_name[period], arrays)
         owing = [key for key, (_, _, owed) in self.d.agreements.billing.items() if owed > 1e-6]
         for site, period in sorted({*((s, p) for s, p, _ in self.placed), *owing}):
@@ -226,7 +229,7 @@ class Operation:
         self.d.cost[category] += usd * self.calendar.pass_weight(span)
         self.operating_usd += usd * span.repeats
 
-    @cache  # noqa: B019 - a check lives for one plan
+    @once
     def carbon_price(self, year: int, *, onsite: bool) -> float:
         table = self.input["policies"]
         row = in_year(table[table["kind"] == "co2_price"], year)
@@ -262,13 +265,13 @@ class Operation:
         meter = np.sum(through, axis=0)
         self.spend("service_agreement", signed.bill(site, span, meter, growth), span)
 
-    @cache  # noqa: B019
+    @once
     def cuts(self, site: str, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Share of flexible and of firm power of an offer that stays in each hour of a year."""
         dearest = self._dearest(site, self.d.sites[site]["tariff"])
         return cuts(self.offers[site, name], self.profiles, dearest)
 
-    @cache  # noqa: B019
+    @once
     def _dearest(self, site: str, tariff: str) -> list[int]:
         """Hours of a tariff's year, the dearest first, the earlier first among equals."""
         price = self.bills.price(site, tariff, np.arange(YEAR_HOURS))

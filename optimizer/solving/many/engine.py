@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -38,7 +37,7 @@ from optimizer.solving.many.shares import (
     remaining,
     scaled,
 )
-from optimizer.solving.memory import give_back
+from optimizer.solving.memory import let_go
 from optimizer.solving.run import Run
 from optimizer.solving.truth import Truth
 
@@ -583,14 +582,20 @@ class ManySites(Run):
     def whole(self, others: Sequence[str] = (), *, learnt: bool = False) -> Engine:
         """The sites that are used, and some others, as one planning model with the best plan.
 
-        Its bound is that of this search.
+        Its bound is that of this search, which ends here: the models of all sites and their cuts
+        are let go of, since this model and its dispatch need the memory.
         """
         wanted = {*self.used, *others}
         chosen = [s for s in self.parts if s in wanted] or list(self.parts)[:1]
+        self._release(learnt=learnt)
         engine = self.model(chosen, self._asked_to_stop, learnt=learnt)
         engine.raise_bound(self.bound)
         truth = Truth(total=self.total, co2_price=self.co2(self.prices))
         engine.best = Incumbent(self._point(engine, chosen), truth)
+        self.place.clear()
+        self.plans.clear()
+        self.known.pool = self.pricing.pool = SharedPool([])
+        let_go()
         return engine
 
     def model(self, sites: Sequence[str], should_stop: ShouldStop, *, learnt: bool) -> Engine:
@@ -610,14 +615,13 @@ class ManySites(Run):
         engine.seeded, engine.keep = engine.cuts, np.array(list(first.values()), dtype=int)
         return engine
 
-    def release(self) -> None:
-        """Let go of the models of all sites and their cuts: dispatch needs the memory."""
+    def _release(self, *, learnt: bool) -> None:
+        """Let go of the models of all sites, and of their cuts unless they are asked for."""
         self._told = _Told(self.bound_again(), self.size(), self.cuts)
         self.pricing.close()
         self.parts.clear()
-        self.place.clear()
-        self.plans.clear()
-        self.known.pool = self.pricing.pool = SharedPool([])
+        if not learnt:
+            self.known.pool = self.pricing.pool = SharedPool([])
         self.pricing.forget()
-        gc.collect()
-        give_back()
+        self.resumed = None
+        let_go()
