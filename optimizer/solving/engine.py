@@ -49,6 +49,8 @@ SITES_INTEGERS, SITES_ROUNDS, SITES_SECONDS, SITES_MIP_SECONDS = 400, 3, 30.0, 1
 seconds for all and for each program."""
 BOUND_SHARE = 0.2
 """How closely the mixed-integer bound is asked, as a share of the gap that is open."""
+SURE = 1e-9
+"""By how much more than asked a bound is proven, as a share, so that rounding does not matter."""
 LITTLE = 0.1
 """Gain as a share of the gap that is too little to ask the same again."""
 NEAR_ENOUGH = 0.02
@@ -114,6 +116,13 @@ class Engine(Run):
     def small(self) -> bool:
         """Whether the integers are few enough for the mixed-integer bound to be quick."""
         return int(self.arrays.integer.sum()) <= FEW_INTEGERS
+
+    @property
+    def enough(self) -> float:
+        """The bound that proves the asked gap of the best plan [k$]."""
+        if not np.isfinite(self.total):
+            return np.inf
+        return self.total - (self.gap - SURE) * abs(self.total)
 
     @property
     def cuts(self) -> int:
@@ -230,6 +239,7 @@ class Engine(Run):
             found = master.mip(
                 kinds, self.keep, min(end - time.monotonic(), self.left), start=start,
                 gap=FIRST_GAP if early else min(FIRST_GAP, BOUND_SHARE * open_gap),
+                enough=self.enough,
                 meanwhile=None if number else meanwhile,
             )  # fmt: skip
             gain = found.bound - self.bound

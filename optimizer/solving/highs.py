@@ -219,12 +219,14 @@ def _is_impossible(model: highspy.Highs, program: Program) -> bool:
 
 
 def run_mip(
-    model: highspy.Highs, integer: np.ndarray, seconds: float, start: np.ndarray | None = None
-) -> Solution:
+    model: highspy.Highs, integer: np.ndarray, seconds: float, start: np.ndarray | None = None,
+    enough: float = INFINITY,
+) -> Solution:  # fmt: skip
     """Solve a mixed-integer program within a time; integers of the answer are rounded.
 
-    Solved again without presolve, in the time that is left, if HiGHS fails, if its point is
-    none, if it says infeasible, or if its bound is above its own point.
+    It ends as soon as its bound is ``enough``. Solved again without presolve, in the time that
+    is left, if HiGHS fails, if its point is none, if it says infeasible, or if its bound is above
+    its own point.
     """
     program = Program.of(model)
     end = time.monotonic() + max(0.1, seconds)
@@ -232,6 +234,13 @@ def run_mip(
         model.HandleUserInterrupt = True
         _running.add(model)
     first: Solution | None = None
+
+    def stop_when_enough(event: highspy.HighsCallbackEvent) -> None:
+        if event.data_out.mip_dual_bound >= enough:
+            event.interrupt()
+
+    if enough < INFINITY:
+        model.cbMipInterrupt.subscribe(stop_when_enough)
     try:
         for presolve in ("", "off"):
             if presolve:

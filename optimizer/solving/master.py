@@ -322,12 +322,14 @@ class Master:
         arrays: PlanningArrays | None = None,
         start: np.ndarray | None = None,
         gap: float = 0.002,
+        enough: float = INFINITY,
         effort: float = 0.05,
         meanwhile: Callable[[], object] | None = None,
     ) -> Solution:
         """The planning MIP with these cuts; only columns of ``kinds`` are whole.
 
-        HiGHS runs on one thread; ``meanwhile`` runs beside it.
+        It ends when its bound is ``enough`` [k$]. HiGHS runs on one thread; ``meanwhile`` runs
+        beside it.
         """
         form = self.reduced(self.arrays if arrays is None else arrays)
         if form is None:
@@ -339,9 +341,9 @@ class Master:
         )  # fmt: skip
         point = None if start is None else form.contract(start)
         if meanwhile is None:
-            return form.solution(run_mip(model, whole, seconds, point))
+            return form.solution(run_mip(model, whole, seconds, point, enough))
         with ThreadPoolExecutor(1) as beside:
-            found = beside.submit(run_mip, model, whole, seconds, point)
+            found = beside.submit(run_mip, model, whole, seconds, point, enough)
             meanwhile()
             return form.solution(found.result())
 

@@ -1,12 +1,16 @@
-"""Plans with the sites of a bound's plan, by which large cases with few sites open are refined."""
+"""How the search of few sites saves time: plans at the sites of a bound's plan, bounds that suffice."""
 
 from __future__ import annotations
 
+import highspy
+import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from optimizer.settings import RunOptions
 from optimizer.solving import engine as engines
 from optimizer.solving.engine import Engine
+from optimizer.solving.highs import make_model, run_mip
 from optimizer.solving.planning_arrays import KINDS
 from optimizer.solving.solve import solve_case
 from tests.solving.test_agreement import random_rows
@@ -47,3 +51,25 @@ def test_sites_with_many_integers_are_not_planned_anew(monkeypatch: pytest.Monke
     plan = engine.relax(engines.FIRST_ROUNDS).x
     plan[engine.arrays.kind == KINDS.index("open")] = 1.0
     assert engine.small_sites(plan) is None
+
+
+def test_a_mixed_integer_solve_ends_when_its_bound_is_enough() -> None:
+    count, rows = 60, 8
+    whole = np.ones(count, dtype=bool)
+
+    def model() -> highspy.Highs:
+        """A knapsack with several rows, whose bound takes many nodes to close."""
+        draw = np.random.default_rng(1)
+        weights = draw.integers(10, 60, (rows, count)).astype(float)
+        worth = weights.mean(axis=0) + draw.uniform(0, 5, count)
+        return make_model(
+            -worth, np.zeros(count), np.ones(count), sp.csr_matrix(weights),
+            np.full(rows, -np.inf), weights.sum(axis=1) // 2, whole, mip_rel_gap=0.0,
+        )  # fmt: skip
+
+    closed = run_mip(model(), whole, 2.0)
+    # Less than the first run has proven.
+    enough = closed.value - 0.02 * abs(closed.value)
+    found = run_mip(model(), whole, 5.0, enough=enough)
+    assert found.bound >= enough and not found.optimal and not closed.bound < enough
+    assert found.x is None or found.bound <= found.value + 1e-6
