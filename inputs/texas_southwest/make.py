@@ -316,7 +316,7 @@ def tables() -> dict[str, list[Row]]:
             {"key": "time_zone", "value": "Etc/GMT+6", "note": "Central Standard Time all year"},
             {"key": "money_year", "value": 2026},
             {"key": "real_discount_rate", "value": 0.07},
-            {"key": "gap", "value": 0.02},
+            {"key": "gap", "value": 0.01},
             {"key": "time_limit_s", "value": 600},
         ],
         "periods": periods,
