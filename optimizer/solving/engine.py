@@ -204,7 +204,8 @@ class Engine(Run):
             if seconds <= 0 or self.stopping() or self.gap_now() <= self.gap:
                 break
             found = master.mip(ALL, self.keep, seconds, arrays=arrays, gap=LITTLE * self.gap)
-            if found.x is None or found.bound > self.total * (1 - LITTLE * self.gap):
+            worth = self.total - found.bound
+            if found.x is None or worth < LITTLE * self.gap * abs(self.total):
                 break
             self.keep = np.union1d(self.keep, master.pool.worst(found.x, 1))
             self.refit(found.x, REFIT_ROUNDS, end - time.monotonic())
@@ -255,8 +256,8 @@ class Engine(Run):
             self.keep = np.union1d(self.keep, new)
             # What is learnt at sites that are new is worth more than the same asked again.
             little = number > 0 and gain < LITTLE * self.gap * abs(found.bound)
-            enough = early or little or self.small_sites(plan) is not None
-            if enough or not far.any() or end - time.monotonic() < 0.3 * seconds:
+            learnt = early or little or self.small_sites(plan) is not None
+            if learnt or not far.any() or end - time.monotonic() < 0.3 * seconds:
                 break
         self.tell("bound")
         return plan
