@@ -141,27 +141,31 @@ def attempt(model: highspy.Highs, seconds: float) -> str:
     return ""
 
 
-def run_lp(model: highspy.Highs, seconds: float = 60.0) -> Solution:
+def run_lp(model: highspy.Highs, seconds: float = 60.0, *, hard: bool = False) -> Solution:
     """Solve a linear program; what cannot be believed is solved again with other settings.
 
     A warm simplex may stall, and a stall has returned garbage as a solution. An optimum is
     believed if its point, objective and prices agree; that there is no point, if the prices
     prove it or if a run without presolve says so too. After the last settings a feasible
-    point is kept, with the bound that the best prices prove.
+    point is kept, with the bound that the best prices prove. ``seconds`` are a sign of a stall,
+    or ``hard``: what is solved again, too, ends with them.
     """
     program = Program.of(model)
+    end = time.monotonic() + seconds if hard else np.inf
     kept, said, bound = unknown("not solved"), False, -INFINITY
     for number, options in enumerate(ATTEMPTS):
         if said and options.get("presolve") != "off":
             continue
         if number:
+            seconds = min(max(seconds, AGAIN_S), end - time.monotonic())
+            if seconds <= 0:
+                break
             model.clearSolver()
             for name, value in {**FRESH, **options}.items():
                 model.setOptionValue(name, value)
         wrong = attempt(model, seconds)
         if wrong == "overran":
             return kept if kept.x is not None else unknown("overran")
-        seconds = max(seconds, AGAIN_S)
         if wrong:
             continue
         status = model.getModelStatus()
@@ -187,7 +191,8 @@ def run_lp(model: highspy.Highs, seconds: float = 60.0) -> Solution:
     for name, value in FRESH.items():
         model.setOptionValue(name, value)
     if not kept.optimal and not kept.infeasible:
-        trouble.tell("unknown", f"HiGHS has no sure answer to a linear program ({kept.status})")
+        if time.monotonic() < end:
+            trouble.tell("unknown", f"HiGHS has no sure answer to a linear program ({kept.status})")
         kept = Solution(kept.x, kept.value, bound, kept.row_dual, kept.status, False, False)
     return kept
 

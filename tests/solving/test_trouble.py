@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -726,3 +727,22 @@ def test_resident_memory_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("builtins.open", no_file)
     assert memory.resident_mb() >= before * 0.5
+
+
+def test_a_hard_time_is_not_exceeded_by_solving_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float] = []
+
+    def fails(model: highspy.Highs, seconds: float) -> str:
+        asked.append(seconds)
+        time.sleep(0.06)
+        return "raised"
+
+    monkeypatch.setattr(highs, "attempt", fails)
+    model = make_model(
+        np.ones(1), np.zeros(1), np.ones(1), sp.csr_matrix(np.ones((1, 1))), np.zeros(1), np.ones(1)
+    )
+    assert run_lp(model, 0.1, hard=True).x is None
+    assert len(asked) == 2 and sum(asked) < 0.2
+    asked.clear()
+    run_lp(model, 0.1)
+    assert len(asked) == len(highs.ATTEMPTS) and max(asked) == highs.AGAIN_S

@@ -234,7 +234,7 @@ class Again:
         """The linear program, warm with the cuts that its points violate."""
         model = self.model(arrays, self.cuts, whole=False)
         for _ in range(rounds):
-            found = run_lp(model, max(0.1, self.left))
+            found = run_lp(model, max(0.1, self.left), hard=True)
             new = np.empty(0) if found.x is None else self.extend(found.x)
             if not len(new):
                 break

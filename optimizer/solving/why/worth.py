@@ -43,7 +43,7 @@ class _Warm:
         """The optimum over all known cuts [k$]; NaN if there is none."""
         value = math.nan
         for _ in range(LP_ROUNDS):
-            found = run_lp(self.model, max(0.1, self.again.left))
+            found = run_lp(self.model, max(0.1, self.again.left), hard=True)
             if found.x is None:
                 return math.nan
             value = found.value
