@@ -42,9 +42,7 @@ def growth(entry: Growth, records: list[Record], path: Path) -> Path | None:
     if not sizes:
         return None
 
-    def points(key: str) -> list[float]:
-        return [median(r[key] for r in ours if r[entry.along] == n) or 0.0 for n in sizes]
-
+    peaks = [median(r["peak_mb"] for r in ours if r[entry.along] == n) or 0.0 for n in sizes]
     figure = Figure(figsize=WIDE, layout="constrained")
     time, memory = figure.subplots(1, 2)
     proven = entry.points(ours)
@@ -53,7 +51,7 @@ def growth(entry: Growth, records: list[Record], path: Path) -> Path | None:
     time.plot([n for n, _ in proven], [s for _, s in proven], "o-", color=COLORS[0], label=told)
     time.set(ylabel="seconds", title=f"To a proven gap of {100 * entry.gap:g} %")
     time.legend(frameon=False)
-    memory.plot(sizes, points("peak_mb"), "o-", color=COLORS[2])
+    memory.plot(sizes, peaks, "o-", color=COLORS[2])
     memory.set(ylabel="peak memory, MB", title="Peak memory")
     for axes in (time, memory):
         axes.set(xlabel=entry.along, xscale="log", yscale="log")
